@@ -1,0 +1,1 @@
+"""The ears: voice activity, windows, engines and the was-it-said check."""

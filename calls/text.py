@@ -1,0 +1,55 @@
+"""Text offsets: normalise for comparison and still know where each character came from."""
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MappedText:
+    """A text made from another one, with the origin of every character."""
+
+    text: str
+    origin: tuple[int, ...]
+    """Offset in the original text of each character of ``text``; same length."""
+    original: str
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Offsets in the original text of ``text[start:end]`` (half open, non-empty)."""
+        if not 0 <= start < end <= len(self.text):
+            raise ValueError(f"span {start}:{end} outside a text of {len(self.text)}")
+        return self.origin[start], self.origin[end - 1] + 1
+
+
+def normalise(text: str, keep: Callable[[str], bool] | None = None) -> MappedText:
+    """Drop white space and punctuation, fold width and case; offsets are kept.
+
+    ``keep`` may say otherwise for a character of the folded text.
+    """
+    kept = keep or is_spoken
+    characters: list[str] = []
+    origin: list[int] = []
+    for offset, character in enumerate(text):
+        for folded in unicodedata.normalize("NFKC", character).lower():
+            if kept(folded):
+                characters.append(folded)
+                origin.append(offset)
+    return MappedText("".join(characters), tuple(origin), text)
+
+
+def is_spoken(character: str) -> bool:
+    """Whether a character is said aloud: a letter or a number, no punctuation, mark or space."""
+    return unicodedata.category(character)[0] in "LN"
+
+
+def is_han(character: str) -> bool:
+    """Whether a character is a CJK ideograph (one syllable of Mandarin)."""
+    return "\u4e00" <= character <= "\u9fff" or "\u3400" <= character <= "\u4dbf"
+
+
+def cell_width(text: str) -> int:
+    """Width in terminal cells (Unicode TR11: wide and fullwidth characters take two)."""
+    return sum(
+        2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1
+        for c in text
+    )

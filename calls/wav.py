@@ -1,0 +1,160 @@
+"""Recordings as samples: read in blocks, write, join two sides, mend a torn header.
+
+The only room-wide user of soundfile (libsndfile). Samples are float32 in −1…1, shape (frames,) a
+side. PCM 16-bit and G.711 (A-law, µ-law) WAV are what Sansheng hands on.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from calls.errors import RecordingError
+
+Samples = NDArray[np.float32]
+Coding = Literal["PCM_16", "ALAW", "ULAW"]
+
+_RIFF_HEADER = 12
+_UNKNOWN_SIZES = (0, 0xFFFFFFFF)
+
+
+@dataclass(frozen=True, slots=True)
+class WavInfo:
+    """What a WAV holds, from its header."""
+
+    frames: int
+    sample_rate: int
+    channels: int
+    coding: str
+
+    @property
+    def duration_ms(self) -> int:
+        """Length in milliseconds."""
+        return self.frames * 1000 // self.sample_rate
+
+
+def inspect(path: Path) -> WavInfo:
+    """Read a WAV's header; a missing, torn or empty one is a RecordingError."""
+    with _opened(path) as file:
+        info = WavInfo(file.frames, file.samplerate, file.channels, file.subtype)
+    if info.frames == 0:
+        raise RecordingError(f"{path} holds no audio", remedy="record the call again")
+    return info
+
+
+def read(path: Path, channel: int, *, start_ms: int = 0, end_ms: int | None = None) -> Samples:
+    """One channel's samples between two times."""
+    with _opened(path) as file:
+        rate = file.samplerate
+        if not 0 <= channel < file.channels:
+            raise RecordingError(f"{path} has {file.channels} channel(s), no channel {channel}")
+        first = min(start_ms * rate // 1000, file.frames)
+        last = file.frames if end_ms is None else min(end_ms * rate // 1000, file.frames)
+        file.seek(first)
+        block: Samples = file.read(max(0, last - first), dtype="float32", always_2d=True)
+    return np.ascontiguousarray(block[:, channel])
+
+
+def blocks(path: Path, *, block_ms: int = 30_000) -> Iterator[Samples]:
+    """All channels in blocks of shape (frames, channels): memory does not grow with the call."""
+    with _opened(path) as file:
+        size = max(1, file.samplerate * block_ms // 1000)
+        while True:
+            block: Samples = file.read(size, dtype="float32", always_2d=True)
+            if not len(block):
+                return
+            yield block
+
+
+def write(path: Path, samples: Samples, sample_rate: int, coding: Coding = "PCM_16") -> None:
+    """Write samples, shape (frames,) or (frames, channels)."""
+    try:
+        soundfile.write(path, samples, sample_rate, subtype=coding, format="WAV")
+    except (soundfile.SoundFileError, OSError) as error:
+        raise RecordingError(
+            f"cannot write {path}", remedy="free space on the disk, then go on"
+        ) from error
+
+
+def join(caller: Path, agent: Path, target: Path, coding: Coding = "PCM_16") -> WavInfo:
+    """Join one WAV a side to one of two channels; the shorter side is filled with silence."""
+    left, right = inspect(caller), inspect(agent)
+    if left.sample_rate != right.sample_rate:
+        raise RecordingError("the two sides have different sample rates")
+    try:
+        with soundfile.SoundFile(
+            target, "w", samplerate=left.sample_rate, channels=2, subtype=coding, format="WAV"
+        ) as out:
+            sides = [_mono_blocks(caller), _mono_blocks(agent)]
+            while True:
+                parts = [next(side) for side in sides]
+                if not any(map(len, parts)):
+                    break
+                pair = np.zeros((max(map(len, parts)), 2), np.float32)
+                for channel, part in enumerate(parts):
+                    pair[: len(part), channel] = part
+                out.write(pair)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise RecordingError(
+            f"cannot write {target}", remedy="free space on the disk, then go on"
+        ) from error
+    return inspect(target)
+
+
+def mend(path: Path) -> bool:
+    """Give a WAV whose writer was killed the sizes that its length implies.
+
+    Returns whether anything had to be mended. A file too short for a header, or of another kind,
+    is a RecordingError.
+    """
+    try:
+        with path.open("r+b") as file:
+            size = file.seek(0, 2)
+            file.seek(0)
+            head = file.read(_RIFF_HEADER)
+            if len(head) < _RIFF_HEADER or head[:4] != b"RIFF" or head[8:] != b"WAVE":
+                raise RecordingError(f"{path} is no WAV file", remedy="check what wrote it")
+            mended = False
+            while len(chunk := file.read(8)) == 8:
+                name, length = struct.unpack("<4sI", chunk)
+                rest = size - file.tell()
+                if name == b"data":
+                    if length in _UNKNOWN_SIZES or length > rest or size % 2 != length % 2:
+                        file.seek(-4, 1)
+                        file.write(struct.pack("<I", rest))
+                        mended = True
+                    break
+                file.seek(length + length % 2, 1)
+            else:
+                raise RecordingError(f"{path} has no audio in it", remedy="record the call again")
+            if mended or struct.unpack("<I", head[4:8])[0] != size - 8:
+                file.seek(4)
+                file.write(struct.pack("<I", size - 8))
+                mended = True
+    except OSError as error:
+        raise RecordingError(f"{path} cannot be read ({error.strerror})") from error
+    return mended
+
+
+def _mono_blocks(path: Path) -> Iterator[Samples]:
+    for block in blocks(path):
+        yield block[:, 0]
+    while True:
+        yield np.zeros(0, np.float32)
+
+
+def _opened(path: Path) -> Any:
+    if not path.is_file():
+        raise RecordingError(f"{path} does not exist", remedy="check the path")
+    try:
+        return soundfile.SoundFile(path)
+    except soundfile.SoundFileError as error:
+        raise RecordingError(
+            f"{path} cannot be read as audio: it is torn or of an unknown form",
+            remedy="WAV of PCM 16-bit or G.711 is wanted; `sansheng import` takes other forms",
+        ) from error

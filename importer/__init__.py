@@ -1,0 +1,1 @@
+"""Yesterday's calls: what a PBX already recorded, read as calls."""

@@ -1,0 +1,1 @@
+"""The web pages: agents, QA, supervisors, administrators."""

@@ -1,0 +1,1 @@
+"""The tap: the only room that knows pjsua2."""

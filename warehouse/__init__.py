@@ -1,0 +1,1 @@
+"""The record: everything about calls and scorecards in DuckDB."""
