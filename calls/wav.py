@@ -124,7 +124,7 @@ def mend(path: Path) -> bool:
                 name, length = struct.unpack("<4sI", chunk)
                 rest = size - file.tell()
                 if name == b"data":
-                    if length in _UNKNOWN_SIZES or length > rest or size % 2 != length % 2:
+                    if length in _UNKNOWN_SIZES or length > rest:
                         file.seek(-4, 1)
                         file.write(struct.pack("<I", rest))
                         mended = True
