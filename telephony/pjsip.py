@@ -1,0 +1,67 @@
+"""The one place that loads pjsua2: ``from telephony.pjsip import pj, BUILD, SipLibraryError``.
+
+Loading takes our own build where it is installed (``telephony.build``). Only the tap's child
+processes import this module: a fault of the C library ends the process that holds it.
+"""
+
+import ctypes
+import importlib
+from typing import Any
+
+from calls.errors import TapError
+from telephony.build import Build, find_build
+
+_PJSIP_H_SUPPORTED = 36
+"""pjsip_hdr_e of ``Supported``: its place in PJSIP's enumeration (sip_msg.h)."""
+
+
+def _load(build: Build) -> Any:
+    try:
+        return importlib.import_module(build.module)
+    except ImportError as error:
+        raise TapError(
+            f"the {build.name} PJSIP {build.version} cannot be loaded ({error})",
+            remedy="run `make pjsip` again, or install the telephony extra again",
+        ) from error
+
+
+BUILD: Build = find_build()
+"""The build that this process runs."""
+pj: Any = _load(BUILD)
+"""The pjsua2 module of that build."""
+SipLibraryError: type[Exception] = pj.Error
+"""What pjsua2 raises; a caller maps it to TapError with what to do next."""
+
+
+class _PjStr(ctypes.Structure):
+    _fields_ = (("ptr", ctypes.c_char_p), ("slen", ctypes.c_long))
+
+
+def allow_siprec() -> None:
+    """Have the stack accept ``Require: siprec`` (RFC 7866 8.1) instead of answering 420.
+
+    Call once between ``libInit`` and ``libStart``. pjsua2 has no call for it, the C library under
+    it has: pjsip_endpt_add_capability. A build with SIPREC of its own needs nothing.
+    """
+    library = ctypes.CDLL(str(BUILD.library))
+    library.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
+    library.pjsip_endpt_add_capability.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+        ctypes.c_int,
+        ctypes.c_void_p,
+        ctypes.c_uint,
+        ctypes.POINTER(_PjStr),
+    ]
+    endpoint = library.pjsua_get_pjsip_endpt()
+    if not endpoint:
+        raise TapError("SIPREC was asked for before the SIP library was initialised")
+    tag = _PjStr(b"siprec", 6)
+    status = library.pjsip_endpt_add_capability(
+        endpoint, None, _PJSIP_H_SUPPORTED, None, 1, ctypes.byref(tag)
+    )
+    if status != 0:
+        raise TapError(
+            f"the SIP library refused the siprec capability (status {status})",
+            remedy="run `make pjsip` for a build that knows SIPREC itself",
+        )
