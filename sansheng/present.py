@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from calls.call import Call, Channel, EndedBy, EndReason
 from calls.hit import Finding, Severity, Status
 from calls.scorecard import Item, Scorecard
+from calls.speech import Transcript
 from calls.text import cell_width
 
 WIDTH = 80
@@ -75,6 +76,19 @@ def scorecard_lines(call: Call, card: Scorecard) -> Iterator[str]:
         indent=5,
         first="",
     )
+
+
+def transcript_lines(transcript: Transcript) -> Iterator[str]:
+    """The transcript as lines of at most 80 cells, in order of time."""
+    yield ""
+    yield "对话"
+    for utterance in transcript.utterances:
+        yield from _wrapped(
+            f"{clock(utterance.start_ms):>7} {_padded(CHANNEL_WORDS[utterance.channel], 6)} "
+            f"{utterance.text}",
+            indent=15,
+            first="",
+        )
 
 
 def _summary(call: Call, card: Scorecard) -> str:

@@ -1,0 +1,95 @@
+"""A recorded call through the ears, the phrasebook and the judge."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from asr.check import check
+from asr.ears import transcribe
+from asr.engine import Engine, open_engine
+from calls import wav
+from calls.call import Call, Channel
+from calls.errors import RecordingError
+from calls.scorecard import Analysis, Versions
+from calls.speech import Transcript
+from phrasebook import book as phrasebook_file
+from phrasebook.book import Phrasebook
+from phrasebook.search import search
+from phrasebook.verdict import decide
+from sansheng.settings import Settings
+from scoring import rules as rules_file
+from scoring.judge import score
+from scoring.rules import RuleBook
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """What the analysis of one call gave."""
+
+    call: Call
+    transcript: Transcript | None
+    """None for a call without a recording."""
+    analysis: Analysis
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The engine with its model, the phrasebook and the rules, loaded once for many calls."""
+
+    engine: Engine
+    book: Phrasebook
+    rules: RuleBook
+    hotwords: tuple[str, ...] = ()
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Pipeline":
+        """Load everything that the settings name."""
+        return cls(
+            engine=open_engine(settings.asr),
+            book=phrasebook_file.load(settings.phrasebook.path),
+            rules=rules_file.load(settings.scoring.path),
+            hotwords=settings.asr.hotwords,
+        )
+
+    def analyse(
+        self,
+        call: Call,
+        recording: Path | None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Analysed:
+        """Transcribe, search, check and score one call.
+
+        ``recording`` is where the call's WAV lies; None for a call without one. ``progress`` is
+        told the share done, 0–1. A torn or empty recording is a RecordingError.
+        """
+        if recording is None:
+            card = score(call, None, (), self.rules, self._versions(None))
+            return Analysed(call, None, Analysis(scorecard=card))
+        channels = call.recording.channels if call.recording else tuple(Channel)
+        info = wav.inspect(recording)
+        if channels and info.channels != len(channels):
+            raise RecordingError(
+                f"{recording} has {info.channels} channel(s), its call says {len(channels)}",
+                remedy="mend recording.channels in call.json",
+            )
+        transcript = transcribe(
+            self.engine,
+            call.call_id,
+            recording,
+            channels,
+            hotwords=self.hotwords,
+            progress=progress,
+        )
+        candidates = search(self.book, transcript)
+        readings = check(self.engine, recording, channels, transcript, candidates)
+        hits = decide(self.book, transcript, candidates, readings)
+        card = score(call, transcript, hits, self.rules, self._versions(transcript))
+        return Analysed(call, transcript, Analysis(scorecard=card, hits=hits))
+
+    def _versions(self, transcript: Transcript | None) -> Versions:
+        return Versions(
+            rules=self.rules.version,
+            phrasebook=self.book.version,
+            engine=transcript.engine if transcript else "",
+            model=transcript.model if transcript else "",
+        )

@@ -1,0 +1,139 @@
+"""The service: tap, workers and warehouse under one supervisor, with a clean stop.
+
+This process owns the warehouse file and nothing that can crash it: the tap and the workers are
+child processes, restarted with back-off. What a kill interrupts is finished at the next start.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from calls.errors import SanshengError
+from calls.handover import Spool, Stage
+from sansheng.settings import Settings
+from telephony.supervisor import TapSupervisor
+from warehouse.server import QueryServer
+from warehouse.store import Warehouse
+
+log = structlog.get_logger()
+
+_LOOK_S = 0.2
+_BACK_OFF_S = (0.5, 1, 2, 5, 10, 30)
+"""Waits before a worker that died is started again; the last one repeats."""
+_STEADY_S = 60
+"""A worker that lived this long starts its back-off anew."""
+_WORKER_GRACE_S = 120
+"""How long a worker may take to finish its call when the service stops."""
+
+
+@dataclass
+class Worker:
+    """One transcribing child process and its restarts."""
+
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    restarts: int = 0
+    started: float = 0.0
+    due: float = 0.0
+
+    def tend(self, now: float) -> None:
+        """Start the process if it is due; note its death and when to start it again."""
+        if self.process is not None and self.process.poll() is not None:
+            if now - self.started > _STEADY_S:
+                self.restarts = 0
+            wait = _BACK_OFF_S[min(self.restarts, len(_BACK_OFF_S) - 1)]
+            log.error("worker died", code=self.process.returncode, restart_in_s=wait)
+            self.process, self.due = None, now + wait
+            self.restarts += 1
+        if self.process is None and now >= self.due:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL)
+            self.started = now
+
+    def stop(self) -> None:
+        """Ask the process to finish its call and end; kill it after the grace."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(_WORKER_GRACE_S)
+        except subprocess.TimeoutExpired:
+            log.error("worker killed after the grace", grace_s=_WORKER_GRACE_S)
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass
+class Service:
+    """Everything that ``sansheng serve`` runs."""
+
+    settings: Settings
+    config: Path | None
+    """The file that the settings came from: the workers read it themselves."""
+    with_tap: bool = True
+    on_ingest: Callable[[str], None] = lambda _call_id: None
+    """Told the id of each call that reached the warehouse."""
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.spool = Spool(self.settings.spool_dir)
+        self.warehouse = Warehouse.open(self.settings.database)
+        self.queries = QueryServer(self.warehouse, self.settings.socket)
+        self.tap = TapSupervisor(self.settings.telephony, self.spool) if self.with_tap else None
+        command = [sys.executable, "-m", "sansheng.worker"]
+        if self.config is not None:
+            command.append(str(self.config.resolve()))
+        self.workers = [Worker(command) for _ in range(self.settings.workers)]
+
+    def stop(self) -> None:
+        """Ask ``run`` to end; safe to call from a signal handler and more than once."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Run until ``stop``: recover, serve, then drain in the order of a call's way."""
+        swept = self.spool.sweep()
+        log.info("service starts", pid=os.getpid(), swept=swept)
+        try:
+            self.queries.start()
+            if self.tap is not None:
+                self.tap.start()
+            while not self._stop.is_set():
+                now = time.monotonic()
+                for worker in self.workers:
+                    worker.tend(now)
+                if not self.ingest():
+                    self._stop.wait(_LOOK_S)
+        finally:
+            self._shut_down()
+
+    def ingest(self) -> int:
+        """Take every analysed call into the warehouse; returns how many."""
+        done = 0
+        for folder in self.spool.claimed(Stage.ANALYSED):
+            try:
+                self.warehouse.ingest(folder, self.settings.archive_dir)
+            except SanshengError as error:
+                log.error("not ingested", call_id=folder.name, error=error.message)
+                if folder.exists():
+                    self.spool.fail(folder, error)
+                continue
+            done += 1
+            log.info("ingested", call_id=folder.name)
+            self.on_ingest(folder.name)
+        return done
+
+    def _shut_down(self) -> None:
+        if self.tap is not None:
+            self.tap.drain_and_stop()
+        for worker in self.workers:
+            worker.stop()
+        self.ingest()
+        self.queries.stop()
+        self.warehouse.close()
+        log.info("service stopped")
