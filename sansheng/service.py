@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from calls.errors import SanshengError
+from calls.errors import HandoverError, RecordingError, WarehouseError
 from calls.handover import Spool, Stage
 from sansheng.settings import Settings
 from telephony.supervisor import TapSupervisor
@@ -25,6 +25,8 @@ from warehouse.store import Warehouse
 log = structlog.get_logger()
 
 _LOOK_S = 0.2
+_RETRY_S = 5
+"""Wait before a warehouse that could not write is tried again."""
 _BACK_OFF_S = (0.5, 1, 2, 5, 10, 30)
 """Waits before a worker that died is started again; the last one repeats."""
 _STEADY_S = 60
@@ -113,16 +115,23 @@ class Service:
             self._shut_down()
 
     def ingest(self) -> int:
-        """Take every analysed call into the warehouse; returns how many."""
+        """Take every analysed call into the warehouse; returns how many.
+
+        A broken folder is set aside; a warehouse that cannot write leaves the calls where they
+        are, for the next round.
+        """
         done = 0
         for folder in self.spool.claimed(Stage.ANALYSED):
             try:
                 self.warehouse.ingest(folder, self.settings.archive_dir)
-            except SanshengError as error:
-                log.error("not ingested", call_id=folder.name, error=error.message)
-                if folder.exists():
-                    self.spool.fail(folder, error)
+            except (HandoverError, RecordingError) as error:
+                log.error("set aside", call_id=folder.name, error=error.message)
+                self.spool.fail(folder, error)
                 continue
+            except WarehouseError as error:
+                log.error("not ingested, will try again", call_id=folder.name, error=str(error))
+                self._stop.wait(_RETRY_S)
+                break
             done += 1
             log.info("ingested", call_id=folder.name)
             self.on_ingest(folder.name)
