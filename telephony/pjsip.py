@@ -41,8 +41,10 @@ def allow_siprec() -> None:
     """Have the stack accept ``Require: siprec`` (RFC 7866 8.1) instead of answering 420.
 
     Call once between ``libInit`` and ``libStart``. pjsua2 has no call for it, the C library under
-    it has: pjsip_endpt_add_capability. A build with SIPREC of its own needs nothing.
+    it has: pjsip_endpt_add_capability. Our own build does it by itself (PJSUA_HAS_SIPREC).
     """
+    if BUILD.siprec:
+        return
     library = ctypes.CDLL(str(BUILD.library))
     library.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
     library.pjsip_endpt_add_capability.argtypes = [

@@ -1,0 +1,34 @@
+"""Settings of the SIPREC recording server: the [telephony.siprec] table."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SiprecSettings(BaseModel):
+    """How a SIPREC session is answered, and how its participants become caller and agent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = Field(
+        default=True, description="Answer SIPREC sessions; when false they get 403."
+    )
+    agents: tuple[str, ...] = Field(
+        default=(),
+        description="Address patterns of agents with * and ?: an extension (80??) or user@host.",
+    )
+    agent_domains: tuple[str, ...] = Field(
+        default=(), description="Host parts that only agents' addresses have (agents.example)."
+    )
+    callers: tuple[str, ...] = Field(
+        default=(), description="Address patterns that are never an agent (a trunk's numbers)."
+    )
+    caller_domains: tuple[str, ...] = Field(
+        default=(), description="Host parts that only citizens' addresses have (the trunk's host)."
+    )
+    calling_party_is_caller: bool = Field(
+        default=False,
+        description="On an inbound-only line, take the client's word (calling/called) for the "
+        "sides where no pattern tells them.",
+    )
+    max_streams: int = Field(
+        default=8, ge=1, le=16, description="Most audio lines of one session; more get 488."
+    )
