@@ -125,7 +125,7 @@ def _courtesy(
     matches = [
         match
         for match in _indexes(book).courtesy.find(sentence.text)
-        if (match.exact or match.phrase.family in _SOUND_FAMILIES) and fits(book, sentence, match)
+        if (match.exact or _may_be_misheard(match.phrase)) and fits(book, sentence, match)
     ]
     return [
         _candidate(utterance, position, sentence, match)
