@@ -1,0 +1,113 @@
+"""Word lists against what was said: longest word first, with words that only look alike masked.
+
+Comparison drops punctuation, spaces and case (``calls.text.normalise``); positions come back as
+character offsets in the original text. 您 and 你 are one character here, because a recogniser
+cannot tell them apart.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from calls.text import MappedText, normalise
+
+_CLAUSE_END = re.compile(r"[，。？！；：、,.?!;:\s]+")
+
+
+class Words(BaseModel):
+    """A list of words as the rules file writes it: ``any`` counts, inside ``unless`` it does not.
+
+    ``unless`` keeps 行不行 from being a refusal (不行) without any code knowing of it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    any: tuple[str, ...] = Field(description="Words that count.")
+    unless: tuple[str, ...] = Field((), description="Longer words in which they do not count.")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A word found, at character offsets of the text it was looked for in."""
+
+    word: str
+    start: int
+    end: int
+
+
+def fold(text: str) -> str:
+    """The text as it is compared: spoken characters only, 您 written 你."""
+    return folded(text).text
+
+
+@lru_cache(maxsize=8192)
+def folded(text: str) -> MappedText:
+    """``fold`` with the origin of each character."""
+    plain = normalise(text)
+    return MappedText(plain.text.replace("您", "你"), plain.origin, plain.original)
+
+
+def find(words: Words, text: str) -> tuple[Found, ...]:
+    """All places where a word of the list was said, in order."""
+    if not text:
+        return ()
+    pattern = _pattern(words.any, words.unless)
+    if pattern is None:
+        return ()
+    mapped = folded(text)
+    found: list[Found] = []
+    for match in pattern.finditer(mapped.text):
+        word = match.group("word")
+        if word:
+            found.append(Found(word, *mapped.span(match.start(), match.end())))
+    return tuple(found)
+
+
+def holds(words: Words, text: str) -> bool:
+    """Whether any word of the list was said."""
+    return bool(find(words, text))
+
+
+def consists_of(words: Words, text: str) -> bool:
+    """Whether the text is nothing but words of the list (and not empty)."""
+    spoken = fold(text)
+    if not spoken:
+        return False
+    pattern = _whole(words.any)
+    return pattern is not None and pattern.fullmatch(spoken) is not None
+
+
+def clauses(text: str) -> tuple[tuple[str, int, int], ...]:
+    """The text's clauses between punctuation, each with its offsets."""
+    parts: list[tuple[str, int, int]] = []
+    start = 0
+    for match in _CLAUSE_END.finditer(text):
+        if match.start() > start:
+            parts.append((text[start : match.start()], start, match.start()))
+        start = match.end()
+    if start < len(text):
+        parts.append((text[start:], start, len(text)))
+    return tuple(parts)
+
+
+@lru_cache(maxsize=512)
+def _pattern(counting: tuple[str, ...], unless: tuple[str, ...]) -> re.Pattern[str] | None:
+    good = _alternatives(counting)
+    if not good:
+        return None
+    bad = _alternatives(unless)
+    return re.compile(f"(?:{bad})|(?P<word>{good})" if bad else f"(?P<word>{good})")
+
+
+@lru_cache(maxsize=128)
+def _whole(counting: tuple[str, ...]) -> re.Pattern[str] | None:
+    good = _alternatives(counting)
+    return re.compile(f"(?:{good})+") if good else None
+
+
+def _alternatives(words: Sequence[str]) -> str:
+    spoken = {fold(word) for word in words} - {""}
+    return "|".join(re.escape(word) for word in sorted(spoken, key=lambda w: (-len(w), w)))
