@@ -70,6 +70,19 @@ class Spool:
             ) from error
         return folder
 
+    @contextmanager
+    def begin_held(self, call_id: str, stage: Stage = Stage.LIVE) -> Iterator[Path]:
+        """Make a new call's folder and hold it; it appears in the stage held already."""
+        draft = self.begin(f".{call_id}.{os.getpid()}.new", stage)
+        with self.claim(draft):
+            folder = self.folder(stage, call_id)
+            if folder.exists():
+                draft.joinpath(_LOCK_FILE).unlink()
+                draft.rmdir()
+                raise HandoverError(f"call {call_id} is in the spool already")
+            draft.rename(folder)
+            yield folder
+
     def waiting(self, stage: Stage) -> list[Path]:
         """The folders of a stage, oldest first."""
         found: list[tuple[int, Path]] = []
@@ -146,8 +159,16 @@ class Spool:
         shutil.rmtree(grave)
 
     def sweep(self) -> int:
-        """Remove what a killed ``remove`` left; returns how many folders."""
-        graves = [g for stage in Stage for g in (self.root / stage).glob(".*.gone")]
+        """Remove what a killed ``remove`` or ``begin_held`` left; returns how many folders.
+
+        For the one supervisor, before it starts whoever writes to the spool.
+        """
+        graves = [
+            grave
+            for stage in Stage
+            for pattern in (".*.gone", ".*.new")
+            for grave in (self.root / stage).glob(pattern)
+        ]
         for grave in graves:
             shutil.rmtree(grave, ignore_errors=True)
         return len(graves)

@@ -81,8 +81,13 @@ def write(path: Path, samples: Samples, sample_rate: int, coding: Coding = "PCM_
         ) from error
 
 
-def join(caller: Path, agent: Path, target: Path, coding: Coding = "PCM_16") -> WavInfo:
-    """Join one WAV a side to one of two channels; the shorter side is filled with silence."""
+def join(
+    caller: Path, agent: Path, target: Path, coding: Coding = "PCM_16", *, skip_ms: int = 0
+) -> WavInfo:
+    """Join one WAV a side to one of two channels; the shorter side is filled with silence.
+
+    ``skip_ms`` is left out at the start of both.
+    """
     left, right = inspect(caller), inspect(agent)
     if left.sample_rate != right.sample_rate:
         raise RecordingError("the two sides have different sample rates")
@@ -90,7 +95,7 @@ def join(caller: Path, agent: Path, target: Path, coding: Coding = "PCM_16") -> 
         with soundfile.SoundFile(
             target, "w", samplerate=left.sample_rate, channels=2, subtype=coding, format="WAV"
         ) as out:
-            sides = [_mono_blocks(caller), _mono_blocks(agent)]
+            sides = [_mono_blocks(side, skip_ms) for side in (caller, agent)]
             while True:
                 parts = [next(side) for side in sides]
                 if not any(map(len, parts)):
@@ -141,9 +146,11 @@ def mend(path: Path) -> bool:
     return mended
 
 
-def _mono_blocks(path: Path) -> Iterator[Samples]:
+def _mono_blocks(path: Path, skip_ms: int) -> Iterator[Samples]:
+    skip = inspect(path).sample_rate * skip_ms // 1000
     for block in blocks(path):
-        yield block[:, 0]
+        yield block[skip:, 0]
+        skip = max(0, skip - len(block))
     while True:
         yield np.zeros(0, np.float32)
 

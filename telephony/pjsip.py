@@ -33,6 +33,26 @@ SipLibraryError: type[Exception] = pj.Error
 """What pjsua2 raises; a caller maps it to TapError with what to do next."""
 
 
+def call_parameters(code: int = 0, *, audio_count: int = 1) -> Any:
+    """Parameters of a call operation: audio alone, with a status code where one is answered.
+
+    PJSIP 2.16 and later would add a text stream (RFC 4103) whose thread takes 300 ms to end, and
+    the owner thread would wait for it at every hang-up.
+    """
+    parameters = pj.CallOpParam(True)
+    parameters.statusCode = code
+    parameters.opt.audioCount = audio_count
+    parameters.opt.videoCount = 0
+    if hasattr(parameters.opt, "textCount"):
+        parameters.opt.textCount = 0
+    return parameters
+
+
+def reason_of(error: Exception) -> str:
+    """PJSIP's own words for an error: a status text, without addresses or numbers."""
+    return str(getattr(error, "reason", type(error).__name__))
+
+
 class _PjStr(ctypes.Structure):
     _fields_ = (("ptr", ctypes.c_char_p), ("slen", ctypes.c_long))
 

@@ -1,0 +1,211 @@
+"""One leg of a call: a pjsua2 call that only notes what happens to it.
+
+pjsua2 calls back from inside its event loop, where a Python exception would be lost and a wrong
+call would deadlock. So a callback reads the clock, notes a fact and returns; ``bridge`` acts on
+the facts after the loop has come back.
+"""
+
+import functools
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+import structlog
+
+from calls.call import Channel, SideQuality
+from telephony.clock import Clock, Moment
+from telephony.pjsip import SipLibraryError, call_parameters, pj
+from telephony.sip_text import holds
+
+log = structlog.get_logger()
+
+_PROVISIONAL = range(180, 190)
+
+
+class FactKind(Enum):
+    """What a leg noted."""
+
+    PROGRESS = auto()
+    ANSWERED = auto()
+    CONFIRMED = auto()
+    GONE = auto()
+    MEDIA = auto()
+    BYE = auto()
+    CANCEL = auto()
+    HOLD = auto()
+    RESUME = auto()
+    DTMF = auto()
+    BROKEN = auto()
+    """A callback failed: the leg cannot be trusted any more."""
+
+
+_JUST_RECEIVED = (pj.PJSIP_TSX_STATE_TRYING, pj.PJSIP_TSX_STATE_COMPLETED)
+"""States of a server transaction at its request: a CANCEL is answered by the library at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened to a leg, when, and the SIP code that came with it."""
+
+    leg: "Leg"
+    kind: FactKind
+    moment: Moment
+    code: int = 0
+    detail: str = ""
+
+
+def _guarded(callback: Callable[["Leg", Any], None]) -> Callable[["Leg", Any], None]:
+    """A callback whose failure ends the call with a log line instead of vanishing in C code."""
+
+    @functools.wraps(callback)
+    def guarded(leg: "Leg", prm: Any) -> None:
+        try:
+            callback(leg, prm)
+        except Exception as error:  # noqa: BLE001 (nothing may pass through the C library)
+            log.error("callback failed", callback=callback.__name__, error=type(error).__name__)
+            leg.note(FactKind.BROKEN)
+
+    return guarded
+
+
+class Leg(pj.Call):  # type: ignore[misc]
+    """A pjsua2 call on one side of a bridged call. Owner thread only."""
+
+    def __init__(
+        self,
+        account: Any,
+        channel: Channel,
+        clock: Clock,
+        facts: "deque[Fact]",
+        call_index: int = -1,
+    ) -> None:
+        super().__init__(account, call_index)
+        self.channel = channel
+        self.alive = True
+        self.session: Any = None
+        """The call that this leg belongs to, once there is one."""
+        self.answered = False
+        self.quality: SideQuality | None = None
+        self._clock = clock
+        self.facts = facts
+        self.held = False
+
+    def note(self, kind: FactKind, code: int = 0, detail: str = "") -> None:
+        """Queue a fact at this instant."""
+        self.facts.append(Fact(self, kind, self._clock.now(), code, detail))
+
+    @_guarded
+    def onCallState(self, prm: Any) -> None:  # noqa: N802
+        """180, 183, 200, the ACK and the end."""
+        del prm
+        moment = self._clock.now()
+        info = self.getInfo()
+        code = info.lastStatusCode
+        kind = {
+            pj.PJSIP_INV_STATE_EARLY: FactKind.PROGRESS,
+            pj.PJSIP_INV_STATE_CONNECTING: FactKind.ANSWERED,
+            pj.PJSIP_INV_STATE_CONFIRMED: FactKind.CONFIRMED,
+            pj.PJSIP_INV_STATE_DISCONNECTED: FactKind.GONE,
+        }.get(info.state)
+        if kind is FactKind.PROGRESS and code not in _PROVISIONAL:
+            return
+        if kind is FactKind.GONE:
+            self.alive = False
+        if kind is not None:
+            self.facts.append(Fact(self, kind, moment, code))
+
+    @_guarded
+    def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
+        """The streams were made anew: at the answer, and after every re-INVITE."""
+        del prm
+        self.note(FactKind.MEDIA)
+
+    @_guarded
+    def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
+        """A BYE, CANCEL or re-INVITE that came from the peer."""
+        transaction = prm.e.body.tsxState
+        if transaction.type != pj.PJSIP_EVENT_RX_MSG:
+            return
+        tsx = transaction.tsx
+        if tsx.role != pj.PJSIP_ROLE_UAS or tsx.state not in _JUST_RECEIVED:
+            return
+        if tsx.method == "BYE":
+            self.note(FactKind.BYE)
+        elif tsx.method == "CANCEL":
+            self.note(FactKind.CANCEL)
+        elif tsx.method == "INVITE" and self.answered:
+            held = holds(transaction.src.rdata.wholeMsg)
+            if held is not None and held != self.held:
+                self.held = held
+                self.note(FactKind.HOLD if held else FactKind.RESUME)
+
+    @_guarded
+    def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
+        """A key of the peer's telephone (RFC 4733); which key is nobody's business here."""
+        del prm
+        self.note(FactKind.DTMF)
+
+    @_guarded
+    def onStreamDestroyed(self, prm: Any) -> None:  # noqa: N802
+        """The last moment at which a stream can be asked how it went."""
+        try:
+            statistics = self.getStreamStat(prm.streamIdx)
+            codec = self.getStreamInfo(prm.streamIdx).codecName
+        except SipLibraryError:
+            return
+        received, buffer = statistics.rtcp.rxStat, statistics.jbuf
+        before = self.quality or SideQuality(channel=self.channel)
+        self.quality = SideQuality(
+            channel=self.channel,
+            packets=before.packets + received.pkt,
+            lost=before.lost + received.loss,
+            reordered=before.reordered + received.reorder,
+            discarded=before.discarded + buffer.discard,
+            jitter_ms=received.jitterUsec.mean / 1000,
+            rtt_ms=statistics.rtcp.rttUsec.mean / 1000 or None,
+            codec=codec,
+        )
+
+    def audio(self) -> Any | None:
+        """The leg's audio in the bridge, or None while it has none."""
+        if not self.alive:
+            return None
+        info = self.getInfo()
+        for index in range(len(info.media)):
+            media = info.media[index]
+            if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status in (
+                pj.PJSUA_CALL_MEDIA_ACTIVE,
+                pj.PJSUA_CALL_MEDIA_REMOTE_HOLD,
+            ):
+                return self.getAudioMedia(index)
+        return None
+
+    def packets(self) -> int:
+        """RTP packets received so far in the present stream."""
+        try:
+            return int(self.getStreamStat(0).rtcp.rxStat.pkt)
+        except SipLibraryError:
+            return 0
+
+    def say(self, code: int, *, retry_after_s: int = 0, contact: str = "") -> None:
+        """Answer the peer's INVITE with a status code."""
+        parameters = call_parameters(code)
+        headers = {"Retry-After": str(retry_after_s)} if retry_after_s else {}
+        if contact:
+            headers["Contact"] = f"<{contact}>"
+        for name, value in headers.items():
+            header = pj.SipHeader()
+            header.hName, header.hValue = name, value
+            parameters.txOption.headers.append(header)
+        self.answer(parameters)
+
+    def end(self, code: int = 0) -> None:
+        """Hang up, cancel or refuse, whatever the leg's state asks for."""
+        if not self.alive:
+            return
+        try:
+            self.hangup(call_parameters(code))
+        except SipLibraryError:
+            self.alive = False

@@ -1,0 +1,37 @@
+"""One side's recording: a WAV that grows from the answer on, through holds and silence.
+
+A recorder that hears nothing writes nothing, and its file would come out short. So a silent source
+plays into every recorder for as long as it lives: a hold, a late stream or a lost one is silence
+in its place, and 0 ms stays the answer.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from calls.errors import TapError
+from telephony.pjsip import SipLibraryError, pj, reason_of
+
+
+class Recorder:
+    """A recorder port of the conference bridge with its silent source. Owner thread only."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._port = pj.AudioMediaRecorder()
+            self._port.createRecorder(str(path))
+            self._silence = pj.ToneGenerator()
+            self._silence.createToneGenerator(8000, 1)
+            self._silence.startTransmit(self._port)
+        except SipLibraryError as error:
+            raise TapError(
+                f"cannot record ({reason_of(error)})", remedy="free space on the disk"
+            ) from error
+
+    def hear(self, source: Any) -> None:
+        """Have an audio media (a leg's stream) heard from now on."""
+        source.startTransmit(self._port)
+
+    def close(self) -> None:
+        """End the file. The ports go at once, on this thread."""
+        self._port = None
+        self._silence = None

@@ -1,0 +1,87 @@
+"""Settings of the tap: the [telephony] table."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from telephony.siprec_settings import SiprecSettings
+
+
+class Destination(BaseModel):
+    """Where a called number rings, and whose calls those are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    uri: str = Field(description="SIP URI of the agent's leg; {called} stands for the number.")
+    agent: str = Field(default="", description="Whose calls those are; empty: the called number.")
+
+
+class TapSettings(BaseModel):
+    """Where the tap listens, whom it lets in, where it rings, and when it gives up."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="Address that SIP and RTP are bound to.")
+    public_address: str = Field(default="", description="Told in SIP and SDP; empty: host.")
+    port: int = Field(
+        default=5070, ge=1, le=65535, description="SIP port of process 1, UDP and TCP."
+    )
+    children: int = Field(
+        default=1, ge=1, le=32, description="Tap processes; process n listens on port + n - 1."
+    )
+    calls_a_child: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="Most calls a process; 0: all it can.",
+    )
+    rtp_port: int = Field(
+        default=20000,
+        ge=1024,
+        le=65000,
+        description="First RTP port of process 1.",
+    )
+    rtp_ports: int = Field(default=200, ge=8, le=20000, description="RTP ports of each process.")
+    default_destination: Destination = Field(
+        default=Destination(uri="sip:{called}@127.0.0.1:5060"),
+        description="Where numbers ring that destinations does not name.",
+    )
+    destinations: dict[str, Destination] = Field(
+        default_factory=dict, description="Called number to destination."
+    )
+    ring_timeout_s: int = Field(
+        default=90, ge=5, le=600, description="Unanswered for so long, the call ends as no_answer."
+    )
+    media_lost_s: int = Field(
+        default=30,
+        ge=5,
+        le=600,
+        description="Without RTP for so long, a leg is lost.",
+    )
+    session_expires_s: int = Field(default=1800, ge=90, description="Session timer (RFC 4028).")
+    bypass: str = Field(
+        default="",
+        description="SIP URI to redirect to (302) when overloaded or draining; {called} stands"
+        " for the number. Empty: 503 with Retry-After.",
+    )
+    retry_after_s: int = Field(default=5, ge=1, le=300, description="Retry-After of a 503.")
+    drain_s: int = Field(
+        default=300,
+        ge=0,
+        le=7200,
+        description="Most time that calls under way get at a stop.",
+    )
+    allowed_peers: tuple[str, ...] = Field(
+        default=("127.0.0.1/32",),
+        description="Networks (CIDR) let in; others get 403.",
+    )
+    jitter_buffer_ms: int = Field(
+        default=0,
+        ge=0,
+        le=500,
+        description="Fixed delay of the jitter buffer; 0 adapts (a bridge is live).",
+    )
+    recording_coding: str = Field(
+        default="ALAW", pattern="^(PCM_16|ALAW|ULAW)$", description="How recordings are kept."
+    )
+    siprec: SiprecSettings = Field(
+        default_factory=SiprecSettings, description="The SIPREC recording server."
+    )

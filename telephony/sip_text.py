@@ -1,0 +1,37 @@
+"""The few things read out of raw SIP text: user parts, and whether an SDP holds the call."""
+
+import re
+
+_USER = re.compile(r"(?:sips?|tel):(?P<user>[^@;>\s]+)", re.IGNORECASE)
+_SAFE_USER = re.compile(r"[A-Za-z0-9+*#._-]{1,64}")
+_CALL_ID = re.compile(r"^(?:call-id|i)\s*:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+_REQUEST_USER = re.compile(r"^\w+\s+sips?:(?P<user>[^@;>\s]+)@", re.IGNORECASE)
+_DIRECTION = re.compile(r"^a=(sendrecv|sendonly|recvonly|inactive)\s*$", re.MULTILINE)
+_HELD = frozenset({"sendonly", "inactive"})
+
+
+def user_of(uri: str) -> str:
+    """The user part of a SIP or tel URI; empty when there is none that is safe to repeat."""
+    found = _USER.search(uri)
+    user = found["user"].split(":")[0] if found else ""
+    return user if _SAFE_USER.fullmatch(user) else ""
+
+
+def called_number(invite: str) -> str:
+    """The user part of an INVITE's request URI."""
+    found = _REQUEST_USER.match(invite)
+    return found["user"] if found and _SAFE_USER.fullmatch(found["user"]) else ""
+
+
+def call_id_of(message: str) -> str:
+    """The Call-ID header of a message, or empty."""
+    found = _CALL_ID.search(message)
+    return found[1] if found else ""
+
+
+def holds(message: str) -> bool | None:
+    """Whether a re-INVITE's SDP puts us on hold (RFC 3264 8.4); None when it has no SDP."""
+    if "\nm=" not in message:
+        return None
+    direction = _DIRECTION.search(message)
+    return bool(direction and direction[1] in _HELD) or "\nc=IN IP4 0.0.0.0" in message

@@ -1,0 +1,186 @@
+"""The supervisor of the tap's processes: start, watch, restart with back-off, finish their calls.
+
+It never loads the SIP library itself, so that no fault of the C code reaches the service.
+"""
+
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import IO, Any, cast
+
+import msgspec
+import structlog
+
+from calls import wav
+from calls.errors import TapError
+from calls.handover import Spool
+from telephony.finish import finish_live
+from telephony.settings import TapSettings
+
+log = structlog.get_logger()
+
+_BACK_OFF_S = (0.2, 0.5, 1, 2, 5, 10, 30)
+_STEADY_S = 60
+_READY_S = 20
+_LOOK_S = 0.1
+_GRACE_S = 10
+"""What a process may take beyond the drain before it is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildHealth:
+    """What one tap process last said of itself."""
+
+    port: int
+    running: bool
+    calls: int = 0
+    draining: bool = False
+    refused: int = 0
+    restarts: int = 0
+    last_sip: str | None = None
+
+
+@dataclass
+class _Child:
+    index: int
+    process: subprocess.Popen[bytes] | None = None
+    ready: threading.Event = field(default_factory=threading.Event)
+    failure: str = ""
+    remedy: str = ""
+    said: dict[str, Any] = field(default_factory=dict)
+    restarts: int = 0
+    started: float = 0.0
+    due: float = 0.0
+
+
+class TapSupervisor:
+    """Runs ``settings.children`` tap processes and hands over what they recorded."""
+
+    def __init__(self, settings: TapSettings, spool: Spool) -> None:
+        self.settings = settings
+        self.spool = spool
+        self._children = [_Child(index) for index in range(settings.children)]
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Finish what a kill left, start the processes, and wait until each listens.
+
+        Errors: TapError when a process cannot start (its port is taken, no SIP library).
+        """
+        self.finish()
+        for child in self._children:
+            self._launch(child)
+        for child in self._children:
+            if not child.ready.wait(_READY_S) or child.failure:
+                self.kill()
+                raise TapError(child.failure or "a tap process does not start", remedy=child.remedy)
+        self._thread = threading.Thread(target=self._watch, name="tap", daemon=True)
+        self._thread.start()
+
+    def drain_and_stop(self) -> None:
+        """Take no new calls, wait for those under way up to ``drain_s``, then stop."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        for child in self._children:
+            if child.process is not None:
+                child.process.terminate()
+        deadline = time.monotonic() + self.settings.drain_s + _GRACE_S
+        for child in self._children:
+            if child.process is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.process.wait(max(0.0, deadline - time.monotonic()))
+        self.kill()
+        self.finish()
+
+    def kill(self) -> None:
+        """Kill every process at once; the calls under way are closed by ``finish``."""
+        for child in self._children:
+            if child.process is not None:
+                child.process.kill()
+                child.process.wait()
+                child.process = None
+
+    def finish(self) -> list[str]:
+        """Finish and hand over every call that no process holds; returns their ids."""
+        return finish_live(self.spool, cast(wav.Coding, self.settings.recording_coding))
+
+    def health(self) -> list[ChildHealth]:
+        """What each process last said."""
+        return [
+            ChildHealth(
+                port=self.settings.port + child.index,
+                running=child.process is not None and child.process.poll() is None,
+                restarts=child.restarts,
+                **{
+                    key: child.said[key]
+                    for key in ("calls", "draining", "refused", "last_sip")
+                    if key in child.said
+                },
+            )
+            for child in self._children
+        ]
+
+    def pids(self) -> list[int]:
+        """The process ids, of those that run."""
+        return [child.process.pid for child in self._children if child.process is not None]
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_LOOK_S):
+            now = time.monotonic()
+            for child in self._children:
+                if child.process is not None and child.process.poll() is not None:
+                    self._bury(child, now)
+                if child.process is None and now >= child.due:
+                    self._launch(child)
+            self.finish()
+
+    def _bury(self, child: _Child, now: float) -> None:
+        assert child.process is not None
+        if now - child.started > _STEADY_S:
+            child.restarts = 0
+        wait = _BACK_OFF_S[min(child.restarts, len(_BACK_OFF_S) - 1)]
+        log.error(
+            "tap process died", index=child.index, code=child.process.returncode, restart_in_s=wait
+        )
+        child.process, child.due, child.said = None, now + wait, {}
+        child.restarts += 1
+
+    def _launch(self, child: _Child) -> None:
+        child.ready.clear()
+        child.started = time.monotonic()
+        child.process = subprocess.Popen(
+            [sys.executable, "-m", "telephony.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        stdin, stdout = child.process.stdin, child.process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        orders = {
+            "settings": self.settings.model_dump(mode="json"),
+            "spool": str(self.spool.root),
+            "index": child.index,
+        }
+        with contextlib.suppress(BrokenPipeError), stdin:
+            stdin.write(msgspec.json.encode(orders) + b"\n")
+        threading.Thread(target=self._listen, args=(child, stdout), daemon=True).start()
+
+    def _listen(self, child: _Child, stdout: IO[bytes]) -> None:
+        with stdout:
+            for line in stdout:
+                try:
+                    said = msgspec.json.decode(line)
+                except msgspec.DecodeError:
+                    continue
+                child.failure = said.get("failed", "")
+                child.remedy = said.get("remedy", "")
+                if child.failure or "ready" in said:
+                    child.ready.set()
+                else:
+                    child.said = said
+        child.ready.set()

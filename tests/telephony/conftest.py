@@ -1,0 +1,176 @@
+"""Real peers on loopback: scripted phones in processes of their own, and free ports."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calls import wav
+from calls.call import Call
+from calls.codec import read_record
+from calls.handover import CALL_FILE, Spool, Stage
+from telephony.settings import Destination, TapSettings
+from telephony.supervisor import TapSupervisor
+
+RATE = 8000
+
+
+def free_ports(count: int) -> list[int]:
+    """UDP and TCP ports that nobody has, held together so that they differ."""
+    held: list[socket.socket] = []
+    ports: list[int] = []
+    while len(ports) < count:
+        probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        probe.bind(("127.0.0.1", 0))
+        held.append(probe)
+        ports.append(probe.getsockname()[1])
+    for probe in held:
+        probe.close()
+    return ports
+
+
+@dataclass
+class Phone:
+    """A phone process and what it told."""
+
+    process: subprocess.Popen[bytes]
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            self.events.extend(json.loads(line) for line in lines)
+
+    def at(self, event: str) -> datetime:
+        """When an event first happened, on this phone's clock."""
+        return datetime.fromisoformat(next(e["at"] for e in self.events if e["event"] == event))
+
+    def told(self, event: str) -> bool:
+        """Whether it happened."""
+        return any(e["event"] == event for e in list(self.events))
+
+    def wait(self, timeout_s: float = 60) -> None:
+        """Wait for the end of the process and of what it told."""
+        assert self.process.wait(timeout_s) == 0
+        self._thread.join(timeout_s)
+
+
+def until(condition: Callable[[], Any], timeout_s: float = 30) -> Any:
+    """Wait for another process to have done something; what it is comes back."""
+    deadline = time.monotonic() + timeout_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the peer did not get there"
+        time.sleep(0.02)
+    return value
+
+
+@pytest.fixture
+def phones(tmp_path: Path) -> Iterator[Callable[..., Phone]]:
+    """Starts scripted phones; those that still run at the end are killed."""
+    started: list[Phone] = []
+
+    def start(**script: Any) -> Phone:
+        port, rtp = free_ports(2)
+        script = {"port": port, "rtp_port": rtp & ~1, "give_up_ms": 60_000} | script
+        path = tmp_path / f"phone{len(started)}.json"
+        path.write_text(json.dumps(script))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "telephony.phone", str(path)],
+            stdout=subprocess.PIPE,
+        )
+        phone = Phone(process)
+        started.append(phone)
+        until(lambda: phone.told("ready"))
+        return phone
+
+    yield start
+    for phone in started:
+        if phone.process.poll() is None:
+            os.kill(phone.process.pid, signal.SIGKILL)
+        phone.process.wait()
+
+
+@dataclass
+class Tap:
+    """A running tap with one agent destination."""
+
+    supervisor: TapSupervisor
+    settings: TapSettings
+    spool: Spool
+    agent_port: int
+
+    @property
+    def uri(self) -> str:
+        return f"sip:88908890@127.0.0.1:{self.settings.port}"
+
+    def recorded(self, count: int = 1) -> list[tuple[Call, Path]]:
+        """The calls handed over, once there are so many."""
+        folders = until(lambda: len(f := self.spool.waiting(Stage.RECORDED)) >= count and f, 30)
+        return [(read_record(folder / CALL_FILE, Call), folder) for folder in folders]
+
+
+@pytest.fixture
+def tap_of(tmp_path: Path) -> Iterator[Callable[..., Tap]]:
+    """Starts a tap; settings may be changed by keyword."""
+    started: list[TapSupervisor] = []
+
+    def start(**changes: Any) -> Tap:
+        port, agent, rtp = free_ports(3)
+        values: dict[str, Any] = {
+            "port": port,
+            "rtp_port": min(rtp & ~1, 60_000),
+            "drain_s": 5,
+            "default_destination": Destination(uri=f"sip:{{called}}@127.0.0.1:{agent}"),
+            "destinations": {
+                "88908890": Destination(uri=f"sip:1001@127.0.0.1:{agent}", agent="1001")
+            },
+        }
+        settings = TapSettings(**(values | changes))
+        spool = Spool(tmp_path / "spool")
+        supervisor = TapSupervisor(settings, spool)
+        supervisor.start()
+        started.append(supervisor)
+        return Tap(supervisor, settings, spool, agent)
+
+    yield start
+    for supervisor in started:
+        supervisor.drain_and_stop()
+
+
+@pytest.fixture
+def speech(tmp_path: Path) -> Callable[[int, float], Path]:
+    """Writes a WAV of noise bursts that no other seed repeats: correlates sharply with itself."""
+
+    def make(seed: int, seconds: float) -> Path:
+        random = np.random.default_rng(seed)
+        noise = random.normal(0, 0.2, int(seconds * RATE)).astype(np.float32)
+        gate = np.repeat(random.integers(0, 2, int(seconds * 5) + 1), RATE // 5)[: len(noise)]
+        path = tmp_path / f"speech{seed}.wav"
+        wav.write(path, np.clip(noise * gate, -0.9, 0.9), RATE)
+        return path
+
+    return make
+
+
+def lag_ms(recorded: wav.Samples, played: wav.Samples) -> float:
+    """By how much the recording is later than what was played, by cross-correlation."""
+    size = 1 << (len(recorded) + len(played) - 1).bit_length()
+    product = np.fft.rfft(recorded, size) * np.conj(np.fft.rfft(played, size))
+    peak = int(np.argmax(np.fft.irfft(product, size)))
+    return (peak if peak < size // 2 else peak - size) * 1000 / RATE
