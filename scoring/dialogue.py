@@ -124,6 +124,7 @@ def waits(
     caller: Sequence[Stretch],
     end_ms: int,
     *,
+    returned: Sequence[int] = (),
     silence_ms: int,
     pause_ms: int,
     word_ms: int,
@@ -132,14 +133,15 @@ def waits(
 
     A silence counts when it is longer than ``silence_ms`` without the time in which the caller
     talks: listening to a long story is no hold. Silences of at least ``pause_ms`` parted only by
-    the agent's short words (``word_ms``) are one wait. Before the agent's first word there is no
+    the agent's short words (``word_ms``) are one wait, unless the words were those of a return
+    (``returned``: when thanks or an apology were said). Before the agent's first word there is no
     wait (the greeting rule has that).
     """
     made = [Wait(start, end, start, True) for start, end in holds]
     if agent:
-        silent = [g for g in gaps(agent, agent[0][0], end_ms) if g[1] - g[0] >= pause_ms]
-        for group in _near(silent, word_ms):
-            longest = max(end - start - covered((start, end), caller) for start, end in group)
+        quiet = {g: g[1] - g[0] - covered(g, caller) for g in gaps(agent, agent[0][0], end_ms)}
+        for group in _near([g for g in quiet if quiet[g] >= pause_ms], word_ms, returned):
+            longest = max(quiet[stretch] for stretch in group)
             start, end = group[0][0], group[-1][1]
             if longest > silence_ms and not any(h[0] < end and start < h[1] for h in holds):
                 made.append(Wait(start, end, group[-1][0], False))
@@ -165,11 +167,18 @@ def interruptions(
     return tuple(found)
 
 
-def _near(silent: Sequence[Stretch], word_ms: int) -> list[list[Stretch]]:
+def _near(silent: Sequence[Stretch], word_ms: int, returned: Sequence[int]) -> list[list[Stretch]]:
+    """Silences in groups that only short words part."""
     groups: list[list[Stretch]] = []
-    for stretch in silent:
-        if groups and stretch[0] - groups[-1][-1][1] <= word_ms:
-            groups[-1].append(stretch)
+    for start, end in silent:
+        before = groups[-1][-1][1] if groups else None
+        same = (
+            before is not None
+            and start - before <= word_ms
+            and not any(before <= at <= start for at in returned)
+        )
+        if same:
+            groups[-1].append((start, end))
         else:
-            groups.append([stretch])
+            groups.append([(start, end)])
     return groups

@@ -157,11 +157,14 @@ class Facts:
         words: Words | None,
         start_ms: int,
         end_ms: int,
+        *,
+        exact: bool = False,
     ) -> tuple[Cue, ...]:
         """What a side said between two times: phrasebook hits of the families, and listed words.
 
         A word in the recogniser's text counts as said (it can only excuse); a hit that the audio
-        leaves open is not ``sure``. A cue belongs where any part of it lies in the window.
+        leaves open is not ``sure``. A word stands for its clause, ``exact`` for itself alone; a
+        cue belongs where any part of it lies in the window.
         """
         found: list[Cue] = []
         wanted = frozenset(families)
@@ -180,10 +183,9 @@ class Facts:
             for utterance in self.utterances[channel]:
                 if utterance.end_ms < start_ms or utterance.start_ms > end_ms:
                     continue
-                for place in find(words, utterance.text):
-                    start, end = time_of(utterance, place.start, place.end)
-                    text = utterance.text[place.start : place.end]
-                    found.append(Cue(channel, start, end, text))
+                for first, last in _places(words, utterance.text, exact=exact):
+                    start, end = time_of(utterance, first, last)
+                    found.append(Cue(channel, start, end, utterance.text[first:last]))
         inside = [cue for cue in found if cue.end_ms >= start_ms and cue.start_ms <= end_ms]
         return tuple(sorted(inside, key=lambda cue: (cue.start_ms, cue.end_ms, not cue.sure)))
 
@@ -248,6 +250,18 @@ class Facts:
             end_ms=max(utterance.start_ms, utterance.end_ms),
             text=utterance.text,
         )
+
+
+def _places(words: Words, text: str, *, exact: bool) -> list[tuple[int, int]]:
+    """Offsets of the words found, or of the clauses that they begin in."""
+    found = find(words, text)
+    if exact:
+        return [(place.start, place.end) for place in found]
+    return [
+        (first, last)
+        for _, first, last in clauses(text)
+        if any(first <= place.start < last for place in found)
+    ]
 
 
 def time_of(utterance: Utterance, start: int, end: int) -> Stretch:

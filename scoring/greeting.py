@@ -72,7 +72,7 @@ def _opening(facts: Facts, rule: Greeting) -> tuple[Utterance, ...]:
 def _greeting_in(facts: Facts, rule: Greeting, opening: tuple[Utterance, ...]) -> Cue | None:
     """The greeting that starts within the first characters; a sure one before an unsure one."""
     end_ms = opening[-1].end_ms
-    cues = facts.cues(Channel.AGENT, ("greeting",), rule.words, 0, end_ms)
+    cues = facts.cues(Channel.AGENT, ("greeting",), rule.words, 0, end_ms, exact=True)
     early = [c for c in cues if _characters_before(opening, c.start_ms) < rule.first_characters]
     return min(early, key=lambda cue: (not cue.sure, cue.start_ms), default=None)
 

@@ -28,6 +28,10 @@ def hold_consent(facts: Facts) -> Verdict:
         agent,
         (*caller, *theirs),
         facts.end_ms,
+        returned=[
+            cue.start_ms
+            for cue in facts.cues(Channel.AGENT, _RETURNS, rule.thanks, 0, facts.end_ms)
+        ],
         silence_ms=rule.silence_ms,
         pause_ms=rule.pause_ms,
         word_ms=rule.word_ms,
@@ -64,14 +68,17 @@ def _judge(facts: Facts, rule: HoldConsent, wait: Wait) -> Verdict:
         return verdict(
             rule, Status.NA, "exempt", start=fields["start"], evidence=(own[0].evidence,)
         )
+    place = Evidence(channel=Channel.AGENT, start_ms=wait.start_ms, end_ms=wait.end_ms)
+    heard_until = wait.last_start_ms + (0 if wait.signalled else rule.assent_ms)
+    offers = facts.cues(Channel.CALLER, (), rule.offer, start, heard_until)
+    if offers:
+        return _returned(facts, rule, wait, (offers[-1].evidence, place), fields)
     requests = facts.cues(Channel.AGENT, _REQUESTS, rule.request, start, wait.last_start_ms)
     request = _surest(requests)
-    place = Evidence(channel=Channel.AGENT, start_ms=wait.start_ms, end_ms=wait.end_ms)
     if request is None or not request.sure:
         doubt = request or own or facts.doubtful(Channel.AGENT, start, wait.last_start_ms)
         status, key = (Status.REVIEW, "unclear") if doubt else (Status.FAIL, "no_request")
         return verdict(rule, status, key, evidence=(place,), **fields)
-    heard_until = wait.last_start_ms + (0 if wait.signalled else rule.assent_ms)
     refusals = facts.cues(Channel.CALLER, ("dissent",), rule.refusal, request.start_ms, heard_until)
     assent = _surest(facts.assents(request.start_ms, heard_until))
     evidence = (request.evidence, *((assent.evidence,) if assent else ()), place)

@@ -104,7 +104,9 @@ def _check_sentences(
 
 
 def _translate(name: str, text: str, error: ValidationError) -> RulesError:
-    first = error.errors(include_input=False, include_url=False)[0]
+    errors = error.errors(include_input=False, include_url=False)
+    # A misspelt key is also a missing one: the misspelling says more.
+    first = min(errors, key=lambda e: e["type"] != "extra_forbidden")
     place = tuple(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return _unknown(name, text, place, _keys_beside(place))

@@ -183,6 +183,7 @@ class HoldConsent(Rule):
     return_ms: int = Field(ge=0, description="Thanks or apology so soon after (ms).")
     request: Words = Field(description="Words that ask the caller to wait.")
     thanks: Words = Field(description="Words of thanks or apology on return.")
+    offer: Words = Field(description="The caller offers to wait: consent without a request.")
     refusal: Words = Field(description="Words of a caller who does not want to wait.")
     caller_waits: Words = Field(description="The caller asks to wait or fetches papers.")
 

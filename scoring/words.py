@@ -26,7 +26,9 @@ class Words(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     any: tuple[str, ...] = Field(description="Words that count.")
-    unless: tuple[str, ...] = Field((), description="Longer words in which they do not count.")
+    unless: tuple[str, ...] = Field(
+        default=(), description="Longer words in which they do not count."
+    )
 
 
 @dataclass(frozen=True, slots=True)

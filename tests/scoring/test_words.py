@@ -1,0 +1,55 @@
+"""Word lists: longest word, masked look-alikes, offsets in the original text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoring.words import Words, clauses, consists_of, find, fold, holds
+
+REFUSAL = Words(any=("不行", "不可以"), unless=("行不行", "可不可以"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("不行", ["不行"]),
+        ("您看行不行", []),
+        ("行不行？不行！", ["不行"]),
+        ("可不可以办", []),
+        ("这个，不可以。", ["不可以"]),
+        ("不 行", ["不行"]),
+        ("", []),
+    ],
+)
+def test_words_count_unless_they_only_look_alike(text: str, words: list[str]) -> None:
+    assert [found.word for found in find(REFUSAL, text)] == words
+
+
+def test_a_word_is_found_across_punctuation_at_its_original_offsets() -> None:
+    (found,) = find(Words(any=("您好",)), "喂， 您 ，好！")
+    assert "喂， 您 ，好！"[found.start : found.end] == "您 ，好"
+
+
+@pytest.mark.parametrize("said", ["您好", "你好"])
+@pytest.mark.parametrize("listed", ["您好", "你好"])
+def test_the_two_words_for_you_are_one(said: str, listed: str) -> None:
+    assert holds(Words(any=(listed,)), said)
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [("嗯嗯", True), ("嗯，好的。", True), ("嗯我查一下", False), ("", False), ("，。", False)],
+)
+def test_a_reply_of_nothing_else(text: str, whole: bool) -> None:
+    assert consists_of(Words(any=("嗯", "好", "好的")), text) is whole
+
+
+def test_clauses_keep_their_offsets() -> None:
+    text = "好的，我查一下。 再见"
+    assert [text[start:end] for _, start, end in clauses(text)] == ["好的", "我查一下", "再见"]
+
+
+@given(st.text(max_size=40), st.lists(st.text(max_size=4), max_size=5))
+def test_every_place_found_holds_its_word(text: str, listed: list[str]) -> None:
+    for found in find(Words(any=tuple(listed)), text):
+        assert found.word in fold(text[found.start : found.end])
