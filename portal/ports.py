@@ -1,0 +1,110 @@
+"""What the portal asks of its neighbours: the warehouse and the service's live board."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
+
+from calls.call import Call
+from calls.scorecard import Analysis
+from calls.speech import Transcript
+
+T = TypeVar("T")
+Params = Mapping[str, object]
+Detail = Mapping[str, str | int | None]
+NO_PARAMS: Params = MappingProxyType({})
+NO_DETAIL: Detail = MappingProxyType({})
+
+
+class Cursor(Protocol):
+    """One connection's statement runner, inside one transaction."""
+
+    def execute(self, sql: str, params: Params | None = None) -> Any:
+        """Run a statement with ``$name`` parameters."""
+        ...
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """The rows of the last statement."""
+        ...
+
+
+class StoredCall(Protocol):
+    """One call whole, as it was handed over."""
+
+    @property
+    def call(self) -> Call:
+        """What the signalling saw."""
+        ...
+
+    @property
+    def transcript(self) -> Transcript | None:
+        """What was heard; None for a call without speech, or after retention took it."""
+        ...
+
+    @property
+    def analysis(self) -> Analysis:
+        """The automatic scorecard and the hits behind it."""
+        ...
+
+    @property
+    def recording(self) -> Path | None:
+        """The archived WAV; None when there is none (any more)."""
+        ...
+
+
+class Store(Protocol):
+    """The warehouse as accounts, reviews and pages need it; safe to use from many threads."""
+
+    def rows(
+        self, sql: str, params: Params = NO_PARAMS, *, max_rows: int = 10_000
+    ) -> list[dict[str, Any]]:
+        """Read rows as dictionaries; timestamps are aware UTC."""
+        ...
+
+    def write(self, work: Callable[[Cursor], T]) -> T:
+        """Run ``work`` in one transaction on the single writer."""
+        ...
+
+    def audit(self, actor: str, action: str, subject: str, detail: Detail = NO_DETAIL) -> int:
+        """Append to the audit chain; returns the entry's number."""
+        ...
+
+    def audit_verify(self) -> int | None:
+        """The number of the first entry whose hash does not fit; None when all do."""
+        ...
+
+    def stored(self, call_id: str) -> StoredCall | None:
+        """One call whole, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCall:
+    """One call under way, as the live board shows it."""
+
+    call_id: str
+    agent: str
+    state: str
+    """``ringing``, ``talking`` or ``held``."""
+    since: datetime
+    """When the state began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapHealth:
+    """One tap process: whether it hears, and since when."""
+
+    name: str
+    hears: bool
+    detail: str = ""
+    """A word for operators; never a number, name or speech."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """What is going on right now."""
+
+    calls: Sequence[LiveCall] = ()
+    taps: Sequence[TapHealth] = ()

@@ -1,0 +1,38 @@
+-- What waits for one reviewer: vetoes, doubts (least sure first), then the day's samples.
+WITH reachable AS (
+    SELECT call_id, agent, invited_at FROM v_calls
+    WHERE ($reach_agent::TEXT IS NULL OR agent = $reach_agent)
+      AND ($reach_team::TEXT IS NULL OR team = $reach_team)
+      AND ($my_agent::TEXT IS NULL OR agent <> $my_agent)
+), claims AS (
+    SELECT f.call_id, f.rule, f.place AS finding, f.status, f.confidence,
+           f.severity = 'critical' AS veto
+    FROM findings f
+    WHERE f.status = 'review' OR (f.severity = 'critical' AND f.status = 'fail')
+    UNION ALL
+    SELECT i.call_id, i.rule, NULL, i.status, NULL, i.veto IS NOT NULL
+    FROM items i
+    WHERE (i.status = 'review' OR i.veto = 'pending')
+      AND NOT EXISTS (FROM findings f WHERE f.call_id = i.call_id AND f.rule = i.rule)
+), samples AS (
+    SELECT call_id, agent, invited_at FROM reachable
+    JOIN (SELECT call_id FROM calls WHERE answered_at IS NOT NULL) USING (call_id)
+    WHERE invited_at >= $since::TIMESTAMP
+    QUALIFY row_number() OVER (PARTITION BY agent, CAST(invited_at AS DATE) ORDER BY hash(call_id))
+            <= $share
+), entries AS (
+    SELECT call_id, rule, finding, CASE WHEN veto THEN 'veto' ELSE 'review' END AS why, status,
+           CASE WHEN veto THEN 0 ELSE 1 END AS urgency, confidence
+    FROM claims
+    UNION ALL
+    SELECT call_id, '*', NULL, 'sample', '', 2, NULL FROM samples
+)
+SELECT e.call_id, e.rule, e.finding, e.why, e.status
+FROM entries e JOIN reachable r USING (call_id)
+WHERE NOT EXISTS (
+    FROM reviews v
+    WHERE v.call_id = e.call_id AND v.rule = e.rule AND v.finding IS NOT DISTINCT FROM e.finding
+      AND (v.decision <> 'skip' OR (v.reviewer = $me AND v.reviewed_at >= $today::TIMESTAMP))
+)
+ORDER BY e.urgency, e.confidence NULLS LAST, r.invited_at, e.call_id, e.finding
+LIMIT $many

@@ -1,0 +1,209 @@
+"""Calls as the portal reads them: lists within a person's reach, one call whole, search."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from calls.call import Call
+from calls.hit import Status
+from calls.scorecard import Scorecard
+from calls.speech import Transcript
+from portal.access import Reach
+from portal.errors import RefusalError, not_found
+from portal.ports import Store
+from portal.sql import statement
+from portal.verdicts import Revised, Ruling, revise
+
+PAGE = 50
+SHOWS = ("", "fail", "review", "veto", "appeal", "missed")
+LONGEST_SEARCH = 60
+SHORTEST_SEARCH = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What a list of calls is narrowed to; empty fields do not narrow."""
+
+    agent: str = ""
+    team: str = ""
+    rule: str = ""
+    show: str = ""
+    since: date | None = None
+    until: date | None = None
+    """The last day, included."""
+
+    def query(self, **more: str) -> dict[str, str]:
+        """The filter as the query part of an address."""
+        mine = {
+            "agent": self.agent,
+            "team": self.team,
+            "rule": self.rule,
+            "show": self.show,
+            "since": self.since.isoformat() if self.since else "",
+            "until": self.until.isoformat() if self.until else "",
+        }
+        return {key: value for key, value in (mine | more).items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some rows and where the next ones begin."""
+
+    rows: list[dict[str, Any]]
+    next: str
+    """Opaque; empty at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFile:
+    """One call with everything that was said about it."""
+
+    call: Call
+    transcript: Transcript | None
+    card: Scorecard
+    recording: Path | None
+    agent_name: str
+    team: str | None
+    reviews: list[dict[str, Any]]
+    appeals: list[dict[str, Any]]
+    accepted_at: datetime | None
+    states: list[dict[str, Any]]
+    """Scores beside the automatic one, in order: ``reviewed``, ``decided``."""
+    revised: Revised
+    """Items and findings as they stand now."""
+
+
+def reach_params(reach: Reach) -> dict[str, object]:
+    """The parameters by which every query keeps to a person's reach."""
+    return {"reach_agent": reach.agent, "reach_team": reach.team}
+
+
+def days(since: date | None, until: date | None, zone: ZoneInfo) -> dict[str, object]:
+    """Two days, both included, as the moments between which calls began."""
+    first = datetime.combine(since, time(), zone) if since else None
+    last = datetime.combine(until + timedelta(days=1), time(), zone) if until else None
+    return {"since": first, "until": last}
+
+
+def calls_page(
+    store: Store,
+    reach: Reach,
+    wanted: Filter,
+    zone: ZoneInfo,
+    *,
+    after: str = "",
+    many: int = PAGE,
+) -> Page:
+    """A page of calls, newest first."""
+    if reach.nothing:
+        return Page(rows=[], next="")
+    at, after_id = _place(after)
+    params = {
+        **reach_params(reach),
+        **days(wanted.since, wanted.until, zone),
+        "agent": wanted.agent or None,
+        "team": wanted.team or None,
+        "rule": wanted.rule or None,
+        "show": wanted.show if wanted.show in SHOWS else "",
+        "at": at,
+        "after": after_id,
+        "many": many + 1,
+    }
+    rows = store.rows(statement("calls"), params, max_rows=many + 1)
+    more = len(rows) > many
+    rows = rows[:many]
+    last = f"{rows[-1]['invited_at'].isoformat()}~{rows[-1]['call_id']}" if more else ""
+    return Page(rows=rows, next=last)
+
+
+def _place(after: str) -> tuple[datetime | None, str | None]:
+    if not after:
+        return None, None
+    at, _, call_id = after.partition("~")
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise RefusalError(422, "bad_request") from error
+    if moment.tzinfo is None or not call_id:
+        raise RefusalError(422, "bad_request")
+    return moment, call_id
+
+
+def open_call(store: Store, reach: Reach, call_id: str) -> CallFile:
+    """One call whole; one out of reach is as unknown as one that does not exist (404)."""
+    head = owner(store, reach, call_id)
+    stored = store.stored(call_id)
+    if stored is None:
+        raise not_found()
+    only = {"call_id": call_id}
+    reviews = store.rows(
+        "SELECT * FROM reviews WHERE call_id = $call_id ORDER BY reviewed_at", only
+    )
+    appeals = store.rows("SELECT * FROM appeals WHERE call_id = $call_id ORDER BY made_at", only)
+    accepted = store.rows("SELECT accepted_at FROM acceptances WHERE call_id = $call_id", only)
+    states = store.rows("SELECT * FROM states WHERE call_id = $call_id ORDER BY made_at", only)
+    card = stored.analysis.scorecard
+    return CallFile(
+        call=stored.call,
+        transcript=stored.transcript,
+        card=card,
+        recording=stored.recording,
+        agent_name=head["agent_name"] or stored.call.agent,
+        team=head["team"],
+        reviews=reviews,
+        appeals=appeals,
+        accepted_at=accepted[0]["accepted_at"] if accepted else None,
+        states=states,
+        revised=revise(card, rulings(reviews, appeals)),
+    )
+
+
+def owner(store: Store, reach: Reach, call_id: str) -> dict[str, Any]:
+    """Whose call it is (agent, agent_name, team); a call out of reach answers 404."""
+    found = store.rows(
+        "SELECT c.agent, a.name AS agent_name, a.team FROM calls c LEFT JOIN agents a USING (agent)"
+        " WHERE c.call_id = $call_id",
+        {"call_id": call_id},
+    )
+    if not found or not reach.covers(found[0]["agent"], found[0]["team"]):
+        raise not_found()
+    return found[0]
+
+
+def rulings(reviews: list[dict[str, Any]], appeals: list[dict[str, Any]]) -> list[Ruling]:
+    """What people ruled on one call, in order of time: reviews and upheld appeals."""
+    said: list[tuple[datetime, Mapping[str, Any]]] = [
+        (r["reviewed_at"], r) for r in reviews if r["status"] is not None
+    ]
+    said += [(a["decided_at"], a) for a in appeals if a["state"] == "upheld"]
+    return [
+        Ruling(rule=row["rule"], finding=row.get("finding"), status=Status(row["status"]))
+        for _, row in sorted(said, key=lambda pair: pair[0])
+    ]
+
+
+def search(
+    store: Store, reach: Reach, words: str, *, channel: str = "", many: int = PAGE
+) -> list[dict[str, Any]]:
+    """Places in transcripts where the words were said."""
+    text = words.strip()[:LONGEST_SEARCH]
+    if reach.nothing or len(text) < SHORTEST_SEARCH:
+        return []
+    params = {
+        **reach_params(reach),
+        "words": text,
+        "channel": channel if channel in ("caller", "agent") else None,
+        "many": many,
+    }
+    return store.rows(statement("search"), params, max_rows=many)
+
+
+def teams(store: Store, reach: Reach) -> list[str]:
+    """The teams within reach, for a filter."""
+    if reach.nothing or reach.agent is not None:
+        return []
+    found = store.rows("SELECT DISTINCT team FROM agents WHERE team IS NOT NULL ORDER BY team")
+    return [row["team"] for row in found if reach.team in (None, row["team"])]

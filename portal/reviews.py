@@ -1,0 +1,166 @@
+"""QA's day: what a person should hear next, and what they say about it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from calls.hit import Status
+from portal.access import Person
+from portal.clock import Clock
+from portal.errors import RefusalError, forbidden
+from portal.ports import Cursor, Store
+from portal.records import CallFile, open_call, reach_params, rulings
+from portal.settings import PortalSettings
+from portal.sql import statement
+from portal.verdicts import WHOLE_CALL, revise
+
+LONGEST_COMMENT = 1000
+DECISIONS = ("agree", "overrule", "skip")
+_QUEUE = 200
+"""Entries looked up at once: more than a person hears in a day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing to hear: a finding, a rule's item, or a whole call taken as a sample."""
+
+    call_id: str
+    rule: str
+    finding: int | None
+    why: str
+    """``veto``, ``review`` or ``sample``."""
+    status: str
+    """What the machine says: ``fail`` or ``review``; empty for a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """The queue and the decisions."""
+
+    store: Store
+    settings: PortalSettings
+    clock: Clock
+
+    def queue(self, person: Person) -> list[Entry]:
+        """What waits for this reviewer: vetoes, then doubts (least sure first), then samples.
+
+        The sample is drawn by a hash of the call's id, a fixed number an agent a day, so that it
+        is random for the agent and the same for every reviewer. One's own calls never come up.
+        """
+        if person.reach.nothing:
+            return []
+        params = {
+            **reach_params(person.reach),
+            "me": person.user_id,
+            "my_agent": person.agent,
+            "today": self._today(),
+            "since": self._today() - timedelta(days=1),
+            "share": self.settings.queue_share,
+            "many": _QUEUE,
+        }
+        found = self.store.rows(statement("queue"), params, max_rows=_QUEUE)
+        return [
+            Entry(
+                call_id=row["call_id"],
+                rule=row["rule"],
+                finding=row["finding"],
+                why=row["why"],
+                status=row["status"],
+            )
+            for row in found
+        ]
+
+    def done_today(self, person: Person) -> int:
+        """How many decisions this reviewer has made since midnight."""
+        found = self.store.rows(
+            "SELECT count(*) AS many FROM reviews WHERE reviewer = $me AND reviewed_at >= $today"
+            " AND decision <> 'skip'",
+            {"me": person.user_id, "today": self._today()},
+        )
+        return int(found[0]["many"])
+
+    def decide(
+        self,
+        person: Person,
+        entry: tuple[str, str, int | None],
+        decision: str,
+        *,
+        status: Status | None,
+        comment: str,
+    ) -> None:
+        """Keep one decision, and the call's reviewed score beside the automatic one.
+
+        Agreeing with a doubt confirms it (it becomes a fail); agreeing with anything else leaves
+        it. An overruled claim becomes ``status``, by default a pass.
+        """
+        call_id, rule, finding = entry
+        file = open_call(self.store, person.reach, call_id)
+        if person.agent is not None and person.agent == file.call.agent:
+            raise forbidden()
+        becomes = self._becomes(file, rule, finding, decision, status)
+        now = self.clock()
+        said: dict[str, Any] = {
+            "call_id": call_id,
+            "rule": rule,
+            "finding": finding,
+            "reviewer": person.user_id,
+            "now": now,
+            "decision": decision,
+            "status": str(becomes) if becomes else None,
+            "comment": comment.strip()[:LONGEST_COMMENT],
+        }
+        after = {**said, "reviewed_at": now}
+        revised = revise(file.card, rulings([*file.reviews, after], file.appeals))
+
+        def write(cursor: Cursor) -> None:
+            cursor.execute(
+                "INSERT INTO reviews (call_id, rule, finding, reviewer, reviewed_at, decision,"
+                " status, comment) VALUES ($call_id, $rule, $finding, $reviewer, $now,"
+                " $decision, $status, $comment)",
+                said,
+            )
+            if decision != "skip":
+                cursor.execute(
+                    "INSERT INTO states (call_id, state, score, made_by, made_at)"
+                    " VALUES ($call_id, 'reviewed', $score, $by, $now)",
+                    {
+                        "call_id": call_id,
+                        "score": revised.score,
+                        "by": person.user_id,
+                        "now": now,
+                    },
+                )
+
+        self.store.write(write)
+        self.store.audit(person.user_id, "review", call_id, {"rule": rule, "decision": decision})
+
+    @staticmethod
+    def _becomes(
+        file: CallFile, rule: str, finding: int | None, decision: str, status: Status | None
+    ) -> Status | None:
+        if decision not in DECISIONS:
+            raise RefusalError(422, "bad_request")
+        if rule == WHOLE_CALL:
+            if decision == "overrule" or finding is not None:
+                raise RefusalError(422, "bad_request")
+            return None
+        items = {item.rule: item for item in file.revised.items}
+        if rule not in items:
+            raise RefusalError(422, "bad_request")
+        now = items[rule].status
+        if finding is not None:
+            if not 0 <= finding < len(file.revised.findings):
+                raise RefusalError(422, "bad_request")
+            if file.revised.findings[finding].rule != rule:
+                raise RefusalError(422, "bad_request")
+            now = file.revised.findings[finding].status
+        if decision == "skip":
+            return None
+        if decision == "agree":
+            return Status.FAIL if now is Status.REVIEW else now
+        return status or Status.PASS
+
+    def _today(self) -> datetime:
+        here = self.clock().astimezone(ZoneInfo(self.settings.time_zone))
+        return here.replace(hour=0, minute=0, second=0, microsecond=0)

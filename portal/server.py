@@ -1,0 +1,78 @@
+"""The portal's web server in a thread of the service; the only user of uvicorn."""
+
+import socket
+import threading
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from calls.errors import SettingsError
+from portal.settings import PortalSettings
+
+log = structlog.get_logger()
+
+_BACKLOG = 512
+_GRACE_S = 3
+"""How long open answers (live boards above all) may take to end when the service stops."""
+
+
+class PortalServer:
+    """Serves the app until ``stop``."""
+
+    def __init__(self, app: FastAPI, settings: PortalSettings) -> None:
+        self._settings = settings
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+                proxy_headers=settings.tls_proxy,
+                forwarded_allow_ips=list(settings.proxies),
+                timeout_graceful_shutdown=_GRACE_S,
+                lifespan="off",
+            )
+        )
+        self._socket: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The address to open in a browser, once started."""
+        if self._socket is None:
+            raise RuntimeError("the portal is not started")
+        host, port = self._socket.getsockname()[:2]
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def start(self) -> str:
+        """Listen and serve; returns the address. A port that is taken is a SettingsError."""
+        host, port = self._settings.host, self._settings.port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            listener.close()
+            raise SettingsError(
+                f"the portal cannot listen on {host}:{port} ({error.strerror})",
+                remedy="free the port or set [portal] port",
+            ) from error
+        self._socket = listener
+        self._thread = threading.Thread(
+            target=self._server.run, args=([listener],), name="portal", daemon=True
+        )
+        self._thread.start()
+        log.info("portal serves", url=self.url)
+        return self.url
+
+    def stop(self) -> None:
+        """Stop taking requests, let open ones end, and wait for the thread."""
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(_GRACE_S * 3)
+        if self._socket is not None:
+            self._socket.close()
