@@ -13,7 +13,7 @@ def coaching(facts: Facts) -> dict[str, float]:
 
     Keys: ``chars_per_minute`` of the agent (silence apart), ``loudness_jumps``, ``talk_share``
     0–1 of all speech that is the agent's, ``longest_silence_s``, ``overlap_s``. A figure that has
-    nothing to rest on is left out.
+    nothing to rest on is left out (a mono mix has no shares).
     """
     agent, caller = facts.stretches[Channel.AGENT], facts.stretches[Channel.CALLER]
     mine = sum(end - start for start, end in agent)
@@ -23,7 +23,7 @@ def coaching(facts: Facts) -> dict[str, float]:
         characters = sum(len(fold(u.text)) for u in facts.utterances[Channel.AGENT])
         figures["chars_per_minute"] = round(characters / mine * 60_000, 1)
         figures["loudness_jumps"] = float(_jumps(facts))
-    if mine + theirs > 0:
+    if mine + theirs > 0 and not facts.mono:
         figures["talk_share"] = round(mine / (mine + theirs), 3)
     if facts.end_ms > 0:
         silent = gaps(join((*agent, *caller)), 0, facts.end_ms)

@@ -145,7 +145,7 @@ def _verdict(facts: Facts, name: str, rule: Rule, found: Sequence[Finding]) -> V
     if facts.mono and name in _BOTH_SIDES:
         return Verdict(Status.NA, notes["no_sides"])
     if name == FORBIDDEN:
-        return judge_findings(facts, found)
+        return judge_findings(facts.rules.forbidden_phrase, found)
     return _doubted(facts, _HEARD[name](facts))
 
 

@@ -8,6 +8,7 @@ from calls.hit import Finding, Hit, Kind, Severity, Status
 from calls.scorecard import Evidence
 from scoring.facts import Facts
 from scoring.hangup import agreed
+from scoring.sections import ForbiddenPhrase
 from scoring.verdict import Verdict, verdict
 
 RULE = "forbidden_phrase"
@@ -39,12 +40,11 @@ def findings(facts: Facts) -> tuple[Finding, ...]:
 
 def forbidden_phrase(facts: Facts) -> Verdict:
     """守则 12: no forbidden words, up to the very BYE; a critical family is a veto."""
-    return judge_findings(facts, findings(facts))
+    return judge_findings(facts.rules.forbidden_phrase, findings(facts))
 
 
-def judge_findings(facts: Facts, found: Sequence[Finding]) -> Verdict:
-    """The verdict on findings that are already known."""
-    rule = facts.rules.forbidden_phrase
+def judge_findings(rule: ForbiddenPhrase, found: Sequence[Finding]) -> Verdict:
+    """The verdict on findings that are already known: the machine's, or as a person left them."""
     cost = {
         Severity.CRITICAL: rule.critical,
         Severity.MAJOR: rule.major,
@@ -62,6 +62,7 @@ def judge_findings(facts: Facts, found: Sequence[Finding]) -> Verdict:
             veto=any(f.severity is Severity.CRITICAL for f in failed),
             lost=min(1.0, sum(cost[f.severity] for f in failed)),
         )
+    found = [f for f in found if f.status in (Status.FAIL, Status.REVIEW)]
     open_ones = [f for f in found if f.status is Status.REVIEW and cost[f.severity] > 0]
     if open_ones:
         return verdict(
