@@ -182,6 +182,12 @@ class Accounts:
                 " $team, $agent, $hash, $now, $must, 0, false, $now)",
                 values,
             )
+            if Role.AGENT in roles:
+                cursor.execute(
+                    "INSERT OR REPLACE INTO agents (agent, name, team)"
+                    " VALUES ($agent, $name, $team)",
+                    {key: values[key] for key in ("agent", "name", "team")},
+                )
 
         self.store.write(insert)
         self.store.audit(by, "user_added", user_id, {"roles": _roles_text(roles)})

@@ -13,6 +13,7 @@ from portal.ports import Cursor, Store
 from portal.records import CallFile, open_call, reach_params, rulings
 from portal.settings import PortalSettings
 from portal.sql import statement
+from portal.states import keep
 from portal.verdicts import revise
 
 LONGEST_TEXT = 1000
@@ -138,16 +139,7 @@ class Appeals:
                 values,
             ).fetchall()
             if changed:
-                cursor.execute(
-                    "INSERT INTO states (call_id, state, score, made_by, made_at)"
-                    " VALUES ($call_id, 'decided', $score, $by, $now)",
-                    {
-                        "call_id": appeal["call_id"],
-                        "score": revised.score,
-                        "by": person.user_id,
-                        "now": now,
-                    },
-                )
+                keep(cursor, file.call.call_id, "decided", revised, by=person.user_id, now=now)
             return bool(changed)
 
         if not self.store.write(write):

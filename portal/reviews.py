@@ -13,6 +13,7 @@ from portal.ports import Cursor, Store
 from portal.records import CallFile, open_call, reach_params, rulings
 from portal.settings import PortalSettings
 from portal.sql import statement
+from portal.states import keep
 from portal.verdicts import WHOLE_CALL, revise
 
 LONGEST_COMMENT = 1000
@@ -121,16 +122,7 @@ class Reviews:
                 said,
             )
             if decision != "skip":
-                cursor.execute(
-                    "INSERT INTO states (call_id, state, score, made_by, made_at)"
-                    " VALUES ($call_id, 'reviewed', $score, $by, $now)",
-                    {
-                        "call_id": call_id,
-                        "score": revised.score,
-                        "by": person.user_id,
-                        "now": now,
-                    },
-                )
+                keep(cursor, call_id, "reviewed", revised, by=person.user_id, now=now)
 
         self.store.write(write)
         self.store.audit(person.user_id, "review", call_id, {"rule": rule, "decision": decision})

@@ -51,7 +51,8 @@ class Tokens:
                 values,
             )
         )
-        self.store.audit(person.user_id, "token_added", token_id, {"scopes": " ".join(sorted(scopes))})
+        kept = " ".join(sorted(scopes))
+        self.store.audit(person.user_id, "token_added", token_id, {"scopes": kept})
         return f"{PREFIX}{token_id}_{secret}"
 
     def of(self, person: Person) -> list[dict[str, Any]]:

@@ -55,15 +55,12 @@ def revise(card: Scorecard, rulings: Sequence[Ruling]) -> Revised:
 
 
 def score_of(items: Sequence[Item]) -> float | None:
-    """Σ earned / Σ applicable × 100 to one decimal; None when nothing is applicable.
-
-    ``na`` and ``review`` items are not applicable: no points are lost on a suspicion.
-    """
-    counted = [i for i in items if i.status in (Status.PASS, Status.FAIL)]
+    """Σ earned / Σ applicable × 100 to one decimal, as the judge counts; None without any."""
+    counted = [i for i in items if i.status is not Status.NA]
     applicable = sum(i.weight for i in counted)
-    if not applicable:
+    if applicable <= 0:
         return None
-    return round(sum(i.earned for i in counted) / applicable * 100, 1)
+    return round(min(100.0, max(0.0, sum(i.earned for i in counted) / applicable * 100)), 1)
 
 
 def _item_from_findings(item: Item, findings: Sequence[Finding], ruled: set[int]) -> Item:

@@ -11,7 +11,7 @@ WHERE ($reach_agent::TEXT IS NULL OR agent = $reach_agent)
   AND ($until::TIMESTAMP IS NULL OR invited_at < $until)
   AND ($at::TIMESTAMP IS NULL OR (invited_at, call_id) < ($at::TIMESTAMP, $after::TEXT))
   AND ($rule::TEXT IS NULL OR call_id IN
-       (SELECT call_id FROM items WHERE rule = $rule AND status = 'fail'))
+       (SELECT call_id FROM v_items WHERE rule = $rule AND status = 'fail'))
   AND CASE $show::TEXT
         WHEN 'fail' THEN fails > 0
         WHEN 'review' THEN reviews > 0

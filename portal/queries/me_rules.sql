@@ -2,7 +2,7 @@
 WITH rates AS (
     SELECT i.rule, c.agent, count(*) AS many, avg(CAST(i.status = 'pass' AS INTEGER)) AS rate,
            sum(i.weight - i.earned) AS lost
-    FROM items i JOIN v_calls c USING (call_id)
+    FROM v_items i JOIN v_calls c USING (call_id)
     WHERE i.status IN ('pass', 'fail') AND c.invited_at >= $since::TIMESTAMP
       AND ($team::TEXT IS NULL OR c.team = $team OR c.agent = $agent)
     GROUP BY i.rule, c.agent

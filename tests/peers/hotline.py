@@ -218,7 +218,9 @@ def scorecard(story: Story) -> Scorecard:
 def item(rule: str, story: Story, findings: tuple[Finding, ...]) -> Item:
     """One rule's verdict in a story."""
     status, why, veto = Status.PASS, "", None
-    evidence = (Evidence(channel=Channel.AGENT, start_ms=200, end_ms=2200, text="您好"),)
+    evidence: tuple[Evidence, ...] = (
+        Evidence(channel=Channel.AGENT, start_ms=200, end_ms=2200, text="您好"),
+    )
     if rule == "three_rings":
         late = story.ring_ms >= 15_000 or not story.answered
         status = Status.FAIL if late else Status.PASS

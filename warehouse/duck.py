@@ -1,0 +1,154 @@
+"""DuckDB behind one door: the only importer of duckdb, with its errors and values translated.
+
+Timestamps are stored as UTC without a zone; what goes in and comes out is aware UTC.
+"""
+
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from calls.errors import WarehouseError
+
+Params = Mapping[str, object]
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+_READS = frozenset(
+    {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.RELATION}
+)
+
+
+class Cursor:
+    """Runs statements of one connection; made by ``Database``."""
+
+    def __init__(self, raw: "duckdb.DuckDBPyConnection") -> None:
+        self._raw = raw
+
+    def execute(self, sql: str, params: Params | None = None) -> "Cursor":
+        """Run a statement with ``$name`` parameters."""
+        with _translated():
+            self._raw.execute(sql, _into(params) if params else None)
+        return self
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run a statement with ``?`` parameters once a row."""
+        if rows:
+            with _translated():
+                self._raw.executemany(sql, [[_naive(v) for v in row] for row in rows])
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """The rows of the last statement."""
+        with _translated():
+            return [tuple(_aware(v) for v in row) for row in self._raw.fetchall()]
+
+    def fetchmany(self, many: int) -> list[tuple[Any, ...]]:
+        """Up to ``many`` rows of the last statement."""
+        with _translated():
+            return [tuple(_aware(v) for v in row) for row in self._raw.fetchmany(many)]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the last statement's columns."""
+        return tuple(str(column[0]) for column in self._raw.description or ())
+
+    def interrupt(self) -> None:
+        """Stop the statement that runs, from another thread."""
+        self._raw.interrupt()
+
+
+class Database:
+    """One DuckDB file held by this process; cursors for any thread, one writer at a time."""
+
+    def __init__(
+        self, path: Path, *, read_only: bool = False, threads: int = 2, memory_mb: int = 2048
+    ) -> None:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": threads,
+            "memory_limit": f"{memory_mb}MB",
+        }
+        with _translated(path):
+            self._raw = duckdb.connect(str(path), read_only=read_only, config=config)
+            self._raw.execute("SET enable_external_access = false")
+        self._writing = threading.RLock()
+
+    @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        """A cursor of its own for reading."""
+        with _translated():
+            raw = self._raw.cursor()
+        try:
+            yield Cursor(raw)
+        finally:
+            raw.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """A cursor inside one transaction: kept when the block ends, dropped when it fails."""
+        with self._writing, self.cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                try:
+                    cursor.execute("ROLLBACK")
+                except WarehouseError:
+                    """The failed statement has already ended the transaction."""
+                raise
+
+    def close(self) -> None:
+        """Write everything into the file and let it go."""
+        with self._writing:
+            self._raw.close()
+
+
+def require_read(sql: str) -> None:
+    """Refuse anything but one reading statement."""
+    with _translated():
+        found = duckdb.extract_statements(sql)
+    if len(found) != 1 or found[0].type not in _READS:
+        raise WarehouseError("only one SELECT is answered", remedy="the record is read-only here")
+
+
+@contextmanager
+def _translated(path: Path | None = None) -> Iterator[None]:
+    """DuckDB's errors as WarehouseError; constraint errors lose their values."""
+    try:
+        yield
+    except duckdb.ConstraintException as error:
+        raise WarehouseError("a row is there twice or lacks a value") from error
+    except duckdb.InterruptException as error:
+        raise WarehouseError("the query was cut off", remedy="ask for less") from error
+    except duckdb.IOException as error:
+        holder = _HOLDER.search(str(error))
+        if holder:
+            raise WarehouseError(
+                f"the warehouse {path} is open in process {holder[1]}",
+                remedy="stop that service first, or ask it",
+            ) from error
+        raise WarehouseError(
+            f"the warehouse {path or ''} cannot be read or written".replace("  ", " "),
+            remedy="look at the disk's space and the file's permissions",
+        ) from error
+    except duckdb.Error as error:
+        raise WarehouseError(str(error).splitlines()[0]) from error
+
+
+def _into(params: Params) -> dict[str, object]:
+    return {key: _naive(value) for key, value in params.items()}
+
+
+def _naive(value: object) -> object:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
+
+
+def _aware(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value
