@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "call": "sansheng.commands.call",
     "query": "sansheng.commands.query",
     "report": "sansheng.commands.report",
+    "backtest": "sansheng.commands.backtest",
     "phrases": "sansheng.commands.phrases",
     "probe": "sansheng.commands.probe",
     "user": "sansheng.commands.user",

@@ -78,12 +78,12 @@ class AgentEffect:
 
 
 def backtest(
-    stored: Iterable[Stored], rules: RuleBook, *, phrasebook: str, words: Words | None = None
+    stored: Iterable[Stored], rules: RuleBook, words: Words | None = None
 ) -> Iterator[Difference]:
     """Score each stored call anew and tell what is different.
 
-    ``phrasebook`` is the version that the new scorecards carry; ``words`` the changed phrasebook,
-    None when only the rules changed and the stored hits stand.
+    ``words`` is the changed phrasebook, None when only the rules changed and the stored hits
+    stand.
     """
     for one in stored:
         hits, unasked = one.hits, 0
@@ -93,7 +93,7 @@ def backtest(
         old = one.scorecard
         versions = Versions(
             rules=rules.version,
-            phrasebook=phrasebook,
+            phrasebook=words.version if words else old.versions.phrasebook,
             engine=old.versions.engine,
             model=old.versions.model,
         )

@@ -21,6 +21,8 @@ class Words:
     decide: Decide
     known: frozenset[str]
     """Texts of the phrases in the phrasebook that made the stored hits."""
+    version: str
+    """The changed phrasebook's."""
 
 
 @dataclass(frozen=True, slots=True)

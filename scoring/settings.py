@@ -11,6 +11,6 @@ class ScoringSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: Path | None = Field(
-        None,
+        default=None,
         description="The site's own rules file; without it the bundled scoring/data/rules.toml.",
     )

@@ -41,7 +41,7 @@ def stored(
 
 def test_the_same_files_change_nothing(book: RuleBook) -> None:
     one = stored(book, make_hit("D_hurry", 30, 31, "快点说"))
-    (made,) = backtest([one], book, phrasebook="p")
+    (made,) = backtest([one], book)
     assert not made.changed
     assert (made.before, made.unasked) == (made.after, 0)
     assert made.scorecard.versions.rules == book.version
@@ -52,7 +52,7 @@ def test_a_stricter_rule_flags_calls_and_says_which(
 ) -> None:
     strict = rules_file.load(edited(("strict = false", "strict = true")))
     ok, late = stored(book, ring=6.0), stored(book, ring=13.0, call_id="call-2", agent="1002")
-    fine, flagged = backtest([ok, late], strict, phrasebook="p")
+    fine, flagged = backtest([ok, late], strict)
     assert not fine.changed
     assert [(m.rule, m.status) for m in flagged.flagged] == [("three_rings", Status.FAIL)]
     assert flagged.cleared == ()
@@ -70,7 +70,7 @@ def test_a_stricter_rule_flags_calls_and_says_which(
 
 def test_a_milder_rule_clears_calls(book: RuleBook, edited: Callable[..., Path]) -> None:
     mild = rules_file.load(edited(("rings = 3", "rings = 4")))
-    (made,) = backtest([stored(book, ring=16.0)], mild, phrasebook="p")
+    (made,) = backtest([stored(book, ring=16.0)], mild)
     assert [(m.rule, m.status) for m in made.cleared] == [("three_rings", Status.FAIL)]
     assert made.flagged == ()
 
@@ -85,7 +85,7 @@ def test_precision_against_people_before_and_after(
         stored(book, ring=26.0, call_id="c"),
     ]
     summary = Summary()
-    for one, made in zip(calls, backtest(calls, mild, phrasebook="p"), strict=True):
+    for one, made in zip(calls, backtest(calls, mild), strict=True):
         summary.add(made, one)
     before, after = summary.quality
     assert [(q.rule, q.precision.hits, q.precision.count) for q in before] == [
@@ -104,7 +104,7 @@ def test_a_run_can_be_stopped_at_any_call(book: RuleBook) -> None:
             taken.append(str(number))
             yield stored(book, call_id=f"call-{number}")
 
-    run = backtest(endless(), book, phrasebook="p")
+    run = backtest(endless(), book)
     assert [next(run).call_id for _ in range(3)] == ["call-1", "call-2", "call-3"]
     assert len(taken) == 3
 
@@ -130,7 +130,7 @@ def book_of(*proposed: Candidate, known: Sequence[str] = ()) -> Words:
             for one, reading in zip(those, readings, strict=True)
         ]
 
-    return Words(propose=lambda _: proposed, decide=decide, known=frozenset(known))
+    return Words(propose=lambda _: proposed, decide=decide, known=frozenset(known), version="p2")
 
 
 HIT = replace(make_hit("D_hurry", 30, 31, "快点说", utterance=2), reading=READ)
@@ -177,7 +177,7 @@ def test_courtesy_in_the_text_and_meaning_need_no_audio(needless: Candidate) -> 
 
 
 def test_a_phrase_taken_out_of_the_book_clears_its_findings(book: RuleBook) -> None:
-    (made,) = backtest([stored(book, HIT)], book, phrasebook="p2", words=book_of())
+    (made,) = backtest([stored(book, HIT)], book, words=book_of())
     assert [(m.rule, m.family, m.phrase) for m in made.cleared] == [
         ("forbidden_phrase", "D_hurry", "快点说")
     ]
@@ -189,12 +189,12 @@ def test_a_phrase_taken_out_of_the_book_clears_its_findings(book: RuleBook) -> N
 
 def test_a_phrase_put_into_the_book_is_told_and_counted(book: RuleBook) -> None:
     words = book_of(candidate("快点说"), known=[])
-    (made,) = backtest([stored(book)], book, phrasebook="p2", words=words)
+    (made,) = backtest([stored(book)], book, words=words)
     assert [(m.family, m.status) for m in made.flagged] == [("D_hurry", Status.REVIEW)]
     assert made.unasked == 1
 
 
 def test_a_call_without_a_transcript_is_scored_by_its_signalling(book: RuleBook) -> None:
     one = stored(book, ring=16.0, transcript=None)
-    (made,) = backtest([one], book, phrasebook="p", words=book_of(candidate("快点说")))
+    (made,) = backtest([one], book, words=book_of(candidate("快点说")))
     assert not made.changed

@@ -1,0 +1,203 @@
+"""A back-test over the warehouse: stored calls in pages, scored anew by several processes.
+
+The one place where scoring's back-test meets the phrasebook and the warehouse.
+"""
+
+import multiprocessing
+import signal
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from calls.call import Call
+from calls.codec import from_json
+from calls.errors import HandoverError
+from calls.hit import Candidate, Hit, Reading, Status
+from calls.scorecard import Analysis
+from calls.speech import Transcript
+from phrasebook import book as phrasebook_file
+from phrasebook.search import search
+from phrasebook.verdict import decide
+from scoring import rules as rules_file
+from scoring.backtest import Difference, Stored, backtest
+from scoring.rehear import Words
+from scoring.rules import RuleBook
+from warehouse.query import run as query
+
+PAGE = 500
+"""Calls read from the warehouse at once."""
+_AHEAD = 2
+"""Pages in work for each process: bounds the memory."""
+_MAX_ROWS = 10_000_000
+_TIMEOUT_S = 600.0
+
+Outcome = tuple[Stored, Difference] | None
+"""A call with its difference; None where what is stored cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stored call as JSON, and people's rulings by rule."""
+
+    call: str
+    analysis: str
+    transcript: str | None
+    people: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The files to try, and the phrasebook in use beside them (None: the bundled one)."""
+
+    rules: Path | None
+    phrases: Path | None
+    """None: the phrases stay as they are, and stored hits stand."""
+    phrases_in_use: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What a process needs, loaded once."""
+
+    rules: RuleBook
+    in_use: str
+    words: Words | None
+    blank: Words | None
+    """The same for calls that another phrasebook judged: nothing is known to be refuted."""
+
+
+def count(path: Path, socket: Path | None, days: str = "true") -> int:
+    """How many calls there are; ``days`` is an SQL condition on ``v_calls v``."""
+    return int(_ask(f"SELECT count(*) FROM v_calls v WHERE {days}", path, socket)[0][0])
+
+
+def pages(path: Path, socket: Path | None, days: str = "true") -> Iterator[list[Row]]:
+    """The stored calls in pages, whether or not the service runs."""
+    people = _people(path, socket)
+    (last,) = _ask("SELECT coalesce(max(rowid), -1) FROM records", path, socket)[0]
+    for first in range(0, int(last) + 1, PAGE):
+        rows = _ask(
+            "SELECT r.call_id, r.call_json, r.analysis_json, r.transcript_json FROM records r"
+            f" JOIN v_calls v USING (call_id) WHERE r.rowid >= {first}"
+            f" AND r.rowid < {first + PAGE} AND {days}",
+            path,
+            socket,
+        )
+        if rows:
+            yield [
+                Row(call, analysis, transcript, people.get(call_id, {}))
+                for call_id, call, analysis, transcript in rows
+            ]
+
+
+def run(
+    source: Iterator[list[Row]], change: Change, processes: int
+) -> Generator[Outcome, None, None]:
+    """Every call with its difference, in the order of the source.
+
+    One process does the work here and now; more are fed a few pages ahead, and stopped with this
+    generator. Errors in the files to try: RulesError, PhrasebookError.
+    """
+    desk = _open_desk(change)
+    if processes == 1:
+        for page in source:
+            yield from _score(page, desk)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, context, initializer=_prepare, initargs=(change,))
+    waiting: list[Future[list[Outcome]]] = []
+    try:
+        for page in source:
+            waiting.append(pool.submit(_score_prepared, page))
+            if len(waiting) > _AHEAD * processes:
+                yield from waiting.pop(0).result()
+        while waiting:
+            yield from waiting.pop(0).result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_desk: _Desk | None = None
+"""Of a process of the pool: what its initialiser loaded."""
+
+
+def _prepare(change: Change) -> None:
+    global _desk
+    # Ctrl-C goes to every process of the terminal; the one that reads the pages decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _desk = _open_desk(change)
+
+
+def _score_prepared(page: list[Row]) -> list[Outcome]:
+    if _desk is None:
+        raise RuntimeError("the pool's initialiser has not run")
+    return _score(page, _desk)
+
+
+def _open_desk(change: Change) -> _Desk:
+    rules = rules_file.load(change.rules)
+    in_use = phrasebook_file.load(change.phrases_in_use)
+    if change.phrases is None:
+        return _Desk(rules, in_use.version, None, None)
+    book = phrasebook_file.load(change.phrases)
+
+    def propose(transcript: Transcript) -> Sequence[Candidate]:
+        return search(book, transcript)
+
+    def judge(
+        transcript: Transcript,
+        candidates: Sequence[Candidate],
+        readings: Sequence[Reading | None],
+    ) -> Sequence[Hit]:
+        return decide(book, transcript, candidates, readings)
+
+    known = frozenset(phrase.text for phrase in in_use.phrases)
+    words = Words(propose=propose, decide=judge, known=known, version=book.version)
+    return _Desk(rules, in_use.version, words, replace(words, known=frozenset()))
+
+
+def _score(page: list[Row], desk: _Desk) -> list[Outcome]:
+    """Score one page anew; a call that cannot be read does not stop the others."""
+    done: list[Outcome] = []
+    for row in page:
+        try:
+            one = _stored(row)
+        except HandoverError:
+            done.append(None)
+            continue
+        same = one.scorecard.versions.phrasebook == desk.in_use
+        made = backtest([one], desk.rules, words=desk.words if same else desk.blank)
+        done.append((one, next(made)))
+    return done
+
+
+def _stored(row: Row) -> Stored:
+    analysis = from_json(row.analysis.encode(), Analysis, name="stored analysis")
+    return Stored(
+        call=from_json(row.call.encode(), Call, name="stored call"),
+        transcript=from_json(row.transcript.encode(), Transcript, name="stored transcript")
+        if row.transcript
+        else None,
+        hits=analysis.hits,
+        scorecard=analysis.scorecard,
+        people={rule: Status(status) for rule, status in row.people.items()},
+    )
+
+
+def _people(path: Path, socket: Path | None) -> dict[str, dict[str, str]]:
+    """What people last ruled on each rule of each call."""
+    ruled: dict[str, dict[str, str]] = {}
+    for call_id, rule, status in _ask(
+        "SELECT call_id, rule, status FROM reviews WHERE finding IS NULL"
+        " AND status IN ('pass', 'fail', 'na') ORDER BY review_id",
+        path,
+        socket,
+    ):
+        ruled.setdefault(call_id, {})[rule] = status
+    return ruled
+
+
+def _ask(sql: str, path: Path, socket: Path | None) -> list[tuple[Any, ...]]:
+    return query(sql, path=path, socket=socket, max_rows=_MAX_ROWS, timeout_s=_TIMEOUT_S).rows

@@ -1,0 +1,161 @@
+"""The back-test over a real warehouse: pages, processes, people's rulings, broken rows."""
+
+import csv
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from calls.errors import PhrasebookError, RulesError
+from calls.hit import Status
+from sansheng import backtest as module
+from sansheng.backtest import Change, Row, count, pages, run
+from sansheng.commands.backtest import _Report, _show
+from scoring import rules as rules_file
+from scoring.backtest import Summary
+from tests.peers.hotline import hand_over, stories
+from warehouse.store import Warehouse
+
+SAME = Change(rules=None, phrases=None, phrases_in_use=None)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse of twelve calls, one of which a person has ruled on."""
+    root = tmp_path_factory.mktemp("warehouse")
+    path = root / "sansheng.duckdb"
+    warehouse = Warehouse.open(path)
+    try:
+        for story in stories():
+            warehouse.ingest(hand_over(story, root / "spool"), root / "archive")
+        warehouse.write(
+            lambda cursor: cursor.execute(
+                "INSERT INTO reviews (call_id, rule, finding, reviewer, reviewed_at, decision,"
+                " status, comment) VALUES ('call-01', 'three_rings', NULL, 'qa', now(),"
+                " 'agree', 'fail', '')"
+            )
+        )
+    finally:
+        warehouse.close()
+    return path
+
+
+@pytest.fixture
+def lenient(tmp_path: Path) -> Path:
+    """The bundled rules with four rings allowed."""
+    text = Path(rules_file.__file__).with_name("data").joinpath("rules.toml").read_text("utf-8")
+    path = tmp_path / "rules.toml"
+    path.write_text(text.replace("\nrings = 3\n", "\nrings = 4\n"), encoding="utf-8")
+    return path
+
+
+def test_every_call_is_scored_once_in_order(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAGE", 5)
+    made = list(pages(database, None))
+    assert [len(page) for page in made] == [5, 5, 2]
+    assert count(database, None) == 12
+    ids = [outcome[1].call_id for outcome in run(iter(made), SAME, 1) if outcome]
+    assert sorted(ids) == [f"call-{n:02d}" for n in range(12)]
+
+
+def test_several_processes_say_the_same_as_one(database: Path, lenient: Path) -> None:
+    change = replace(SAME, rules=lenient)
+    made = list(pages(database, None))
+    split = [[row] for page in made for row in page]
+    alone = list(run(iter(split), change, 1))
+    assert list(run(iter(split), change, 2)) == alone
+    late = next(o[1] for o in alone if o and o[1].call_id == "call-01")
+    assert "three_rings" in {mark.rule for mark in late.cleared}
+    assert late.scorecard.versions.rules == rules_file.load(lenient).version
+
+
+def test_peoples_rulings_come_along(database: Path) -> None:
+    outcomes = [o for o in run(pages(database, None), SAME, 1) if o]
+    people = {stored.call.call_id: stored.people for stored, _ in outcomes}
+    assert people["call-01"] == {"three_rings": Status.FAIL}
+    assert people["call-00"] == {}
+
+
+def test_a_condition_limits_the_calls(database: Path) -> None:
+    days = "v.agent = '1001'"
+    rows = list(itertools.chain.from_iterable(pages(database, None, days)))
+    assert len(rows) == count(database, None, days) == 4
+
+
+def test_a_changed_phrasebook_is_searched_for_again(database: Path) -> None:
+    import phrasebook
+
+    folder = Path(phrasebook.__file__).with_name("data")
+    change = Change(rules=None, phrases=folder, phrases_in_use=None)
+    outcomes = [o for o in run(pages(database, None), change, 1) if o]
+    found = {d.call_id: d for _, d in outcomes}
+    # These calls were judged by another phrasebook, so only the audio can confirm the words.
+    assert found["call-04"].unasked > 0
+    assert {f.status for f in found["call-04"].scorecard.findings} == {Status.REVIEW}
+    assert found["call-04"].scorecard.versions.phrasebook != "1.0+bb22"
+
+
+def test_a_row_that_cannot_be_read_does_not_stop_the_others(database: Path) -> None:
+    (page,) = pages(database, None)
+    broken = [page[0], Row("{", "{", None, {}), page[1]]
+    outcomes = list(run(iter([broken]), SAME, 1))
+    assert [outcome is None for outcome in outcomes] == [False, True, False]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_wrong_files_are_told_before_any_call(
+    database: Path, tmp_path: Path, processes: int
+) -> None:
+    def never() -> Iterator[list[Row]]:
+        raise AssertionError("a page was read")
+        yield []
+
+    with pytest.raises(RulesError):
+        next(run(never(), replace(SAME, rules=tmp_path / "no.toml"), processes))
+    with pytest.raises(PhrasebookError):
+        next(run(never(), replace(SAME, phrases=tmp_path), processes))
+
+
+def test_the_run_stops_when_its_reader_stops(database: Path) -> None:
+    taken = 0
+
+    def endless() -> Iterator[list[Row]]:
+        nonlocal taken
+        (page,) = pages(database, None)
+        while True:
+            taken += 1
+            yield page[:1]
+
+    outcomes = run(endless(), SAME, 2)
+    assert next(outcomes) is not None
+    outcomes.close()
+    assert taken <= 6
+
+
+def test_the_summary_and_the_call_by_call_file(
+    database: Path, lenient: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = Summary()
+    path = tmp_path / "changes.csv"
+    with _Report(path) as report:
+        for outcome in run(pages(database, None), replace(SAME, rules=lenient), 1):
+            assert outcome is not None
+            summary.add(outcome[1], outcome[0])
+            report.write(outcome[1])
+    _show(summary, json=True, whole=True, broken=0)
+    document = msgspec.json.decode(capsys.readouterr().out)
+    assert (document["calls"], document["whole"], document["broken"]) == (12, True, 0)
+    assert document["cleared"]["three_rings"] == 1
+    assert document["quality"]["before"][0]["rule"] == "three_rings"
+    _show(summary, json=False, whole=False, broken=1)
+    told = capsys.readouterr().out.replace("\n", "")
+    assert "12 calls (stopped)" in told
+    assert "1 could not be read" in told
+    rows = list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
+    assert {row["call_id"] for row in rows} >= {"call-01"}
+    assert "three_rings fail" in next(r["cleared"] for r in rows if r["call_id"] == "call-01")
