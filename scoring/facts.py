@@ -177,7 +177,8 @@ class Facts:
                 and hit.status is not Status.NA
             ):
                 sure = hit.status is not Status.REVIEW
-                text = candidate.heard or candidate.phrase
+                # A hit from the audio alone covers the whole utterance: its text is not the words.
+                text = candidate.phrase if candidate.by == "audio" else candidate.heard
                 found.append(Cue(channel, candidate.start_ms, candidate.end_ms, text, sure))
         if words is not None:
             for utterance in self.utterances[channel]:
@@ -212,6 +213,14 @@ class Facts:
                 if end >= start_ms and start <= end_ms and self.is_assent(clause):
                     found.append(Cue(Channel.CALLER, start, end, clause))
         return tuple(sorted(found, key=lambda cue: (cue.start_ms, not cue.sure)))
+
+    def short_reply(self, start_ms: int, end_ms: int) -> bool:
+        """Whether the caller said something short between two times, such as a misheard 好."""
+        longest = self.rules.dialogue.reply_characters
+        return any(
+            start_ms <= u.end_ms and u.start_ms <= end_ms and len(fold(u.text)) <= longest
+            for u in self.utterances[Channel.CALLER]
+        )
 
     def agent_text_from(self, at_ms: int, further: int) -> tuple[str, Stretch]:
         """The agent's turn at a time and the next ``further`` ones: their text and their span."""

@@ -148,6 +148,8 @@ def _without_consent(
             word=thanks[-1].text,
             evidence=(thanks[-1].evidence,),
         )
+    if requests and facts.short_reply(requests[-1].end_ms, end):
+        return verdict(rule, Status.REVIEW, "unclear", evidence=evidence)
     if requests:
         return verdict(rule, Status.FAIL, "no_assent", request=requests[-1].text, evidence=evidence)
     return verdict(

@@ -83,8 +83,11 @@ def _judge(facts: Facts, rule: HoldConsent, wait: Wait) -> Verdict:
     assent = _surest(facts.assents(request.start_ms, heard_until))
     evidence = (request.evidence, *((assent.evidence,) if assent else ()), place)
     if assent is None or not assent.sure or (refusals and refusals[-1].start_ms > assent.end_ms):
-        doubt = (assent is not None and not assent.sure) or facts.doubtful(
-            Channel.CALLER, request.start_ms, heard_until
+        heard = (request.start_ms, heard_until)
+        doubt = not refusals and (
+            assent is not None
+            or facts.doubtful(Channel.CALLER, *heard)
+            or facts.short_reply(*heard)
         )
         status, key = (Status.REVIEW, "unclear") if doubt else (Status.FAIL, "no_assent")
         return verdict(rule, status, key, evidence=evidence, **fields)

@@ -121,6 +121,7 @@ def test_short_words_inside_a_hold_do_not_start_another(judge: Judge) -> None:
         [utterance((A, 8, 10, "情商的"), log_probability=-1.5), YES, BACK],
         [ASK, (C, 10.5, 11.5, ""), BACK],
         [ASK, YES, (A, 40, 42, "")],
+        [ASK, (C, 10.5, 11.5, "号"), BACK],
     ],
 )
 def test_doubt_is_a_review(judge: Judge, lines: list[Any]) -> None:
