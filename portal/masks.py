@@ -8,7 +8,7 @@ import re
 
 _PHONE = re.compile(r"(?<!\d)(?:\+?86[- ]?)?(1[3-9]\d)[- ]?(\d{4})[- ]?(\d{4})(?!\d)")
 _LANDLINE = re.compile(r"(?<!\d)(0\d{2,3})[- ]?(\d{4})(\d{3,4})(?!\d)")
-_LONG = re.compile(r"(?<!\d)\d{15,19}(?!\d)|(?<!\d)\d{17}[\dXx](?!\d)")
+_LONG = re.compile(r"(?<!\d)(?:\d{17}[Xx]|\d{15,19})(?!\d)")
 _SPOKEN = re.compile("[零〇一二三四五六七八九幺]{7,}")
 """A number read out digit by digit and written in characters."""
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)

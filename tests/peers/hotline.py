@@ -199,7 +199,7 @@ def scorecard(story: Story) -> Scorecard:
     items = tuple(item(rule, story, findings) for rule in WEIGHTS)
     if not story.answered:
         items = (item("three_rings", story, ()),)
-    counted = [i for i in items if i.status in (Status.PASS, Status.FAIL)]
+    counted = [i for i in items if i.status is not Status.NA]
     score = round(sum(i.earned for i in counted) / sum(i.weight for i in counted) * 100, 1)
     return Scorecard(
         call_id=story.call_id,
@@ -237,7 +237,7 @@ def item(rule: str, story: Story, findings: tuple[Finding, ...]) -> Item:
     return Item(
         rule=rule,
         status=status,
-        earned=WEIGHTS[rule] if status is Status.PASS else 0,
+        earned=WEIGHTS[rule] if status in (Status.PASS, Status.REVIEW) else 0,
         weight=WEIGHTS[rule],
         clause=CLAUSES.get(rule, "守则9"),
         veto=veto,

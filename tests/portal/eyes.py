@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -39,7 +40,9 @@ def open_browser(profile: Path, size: tuple[int, int] = (1366, 768)) -> webdrive
 
 def wait(browser: webdriver.Chrome, what: Any) -> Any:
     """Wait until ``what(browser)`` holds."""
-    return WebDriverWait(browser, WAIT_S, poll_frequency=0.05).until(what)
+    gone = (NoSuchElementException, StaleElementReferenceException)
+    waiting = WebDriverWait(browser, WAIT_S, poll_frequency=0.05, ignored_exceptions=gone)
+    return waiting.until(what)
 
 
 def sign_in(browser: webdriver.Chrome, url: str, user_id: str, password: str) -> None:
@@ -57,6 +60,6 @@ def complaints(browser: webdriver.Chrome) -> list[str]:
     """What the browser's console complains of: broken scripts, CSP, missing files."""
     return [
         f"{entry['level']}: {entry['message']}"
-        for entry in browser.get_log("browser")
+        for entry in browser.execute("getLog", {"type": "browser"})["value"]
         if entry["level"] in ("SEVERE", "WARNING")
     ]

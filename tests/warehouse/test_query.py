@@ -48,7 +48,7 @@ def test_both_ways_give_the_same(asked: Path) -> None:
     assert found.columns == ("call_id", "score", "local_at")
     assert found.rows == [
         ("call-00", 85.0, "2026-11-24 13:00:00"),
-        ("call-01", 85.7, "2026-11-24 12:55:00"),
+        ("call-01", 88.2, "2026-11-24 12:55:00"),
     ]
     assert not found.truncated
 

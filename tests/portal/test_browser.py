@@ -1,0 +1,261 @@
+"""A real Chromium on a real server: people at their work, nothing reached but the server."""
+
+import io
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from openpyxl import load_workbook
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from portal.app import create_app
+from portal.ports import Board, LiveCall, TapHealth
+from portal.server import PortalServer
+from portal.settings import PortalSettings
+from tests.peers.hotline import NOW, PASSWORD
+from tests.portal import eyes
+from tests.portal.eyes import complaints, open_browser, wait
+from warehouse.store import Warehouse
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+PAGES = {
+    "qachen": ("/queue", "/appeals", "/overview", "/calls", "/calls/call-00", "/search?words=下班"),
+    "wangli": ("/me", "/calls", "/calls/call-00"),
+    "banzhang": ("/overview", "/live", "/tokens"),
+    "root": ("/admin/users", "/admin/audit", "/password"),
+}
+
+
+def board() -> Board:
+    """Two calls under way and a deaf tap."""
+    return Board(
+        calls=(
+            LiveCall(call_id="x", agent="1001", state="ringing", since=NOW - timedelta(seconds=17)),
+            LiveCall(call_id="y", agent="2001", state="talking", since=NOW - timedelta(seconds=75)),
+        ),
+        taps=(TapHealth(name="tap-1", hears=True), TapHealth(name="tap-2", hears=False)),
+    )
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    opened = open_browser(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.quit()
+
+
+@pytest.fixture
+def url(warehouse: Warehouse) -> Iterator[str]:
+    settings = PortalSettings(port=0)
+    app: FastAPI = create_app(warehouse, settings, board=board, clock=lambda: NOW)
+    server = PortalServer(app, settings)
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def enter(browser: webdriver.Chrome, url: str) -> Callable[[str, str], None]:
+    """Sign somebody in and open a page."""
+    browser.set_window_size(1366, 768)
+
+    def come_in(user_id: str, path: str) -> None:
+        eyes.sign_in(browser, url, user_id, PASSWORD)
+        browser.get(url + path)
+
+    return come_in
+
+
+Enter = Callable[[str, str], None]
+
+
+def find(browser: webdriver.Chrome, css: str) -> webdriver.remote.webelement.WebElement:
+    return browser.find_element(By.CSS_SELECTOR, css)
+
+
+def player_ready(browser: webdriver.Chrome) -> None:
+    wait(browser, lambda b: find(b, "#player").get_attribute("data-ready") == "yes")
+
+
+def press(browser: webdriver.Chrome, key: str) -> None:
+    webdriver.ActionChains(browser).send_keys(key).perform()
+
+
+def now_shown(browser: webdriver.Chrome) -> float:
+    minutes, seconds = find(browser, "#now").text.split(":")
+    return int(minutes) * 60 + float(seconds)
+
+
+def test_an_agent_hears_appeals_and_reads_the_decision(
+    browser: webdriver.Chrome, enter: Enter, warehouse: Warehouse
+) -> None:
+    enter("wangli", "/calls")
+    find(browser, "tbody a[data-row-link]").click()
+    player_ready(browser)
+    find(browser, "mark[data-finding='0']").click()
+    wait(browser, lambda b: now_shown(b) > 12.2)
+    press(browser, " ")
+    wait(browser, lambda b: find(b, "#player").get_attribute("data-state") == "paused")
+    find(browser, "#appeal-form summary").click()
+    find(browser, "#mark-here").click()
+    assert float(find(browser, "#mark-start").get_attribute("value") or 0) > 12
+    find(browser, "#appeal-form textarea").send_keys("我是在复述来电人的话")
+    find(browser, "#appeal-form button.primary").click()
+    wait(browser, lambda b: "待处理" in find(b, "#appeals").text)
+
+    enter("qachen", "/appeals")
+    find(browser, "input[name=answer]").send_keys("听过录音，申诉成立")
+    find(browser, "button[value=uphold]").click()
+    wait(browser, lambda b: "没有待处理的申诉" in b.page_source)
+
+    enter("wangli", "/calls/call-00")
+    assert "听过录音，申诉成立" in find(browser, "#appeals").text
+    assert [e.text for e in browser.find_elements(By.CSS_SELECTOR, ".scores dd")] == [
+        "85",
+        "–",
+        "100",
+    ]
+    assert complaints(browser) == []
+
+
+def test_a_reviewer_clears_the_queue_by_keys_alone(
+    browser: webdriver.Chrome, enter: Enter, warehouse: Warehouse
+) -> None:
+    enter("qachen", "/queue")
+    left = int(find(browser, "#left").get_attribute("data-left") or 0)
+    assert left >= 9
+    keys = ["o", *"a" * (left - 2), "s"]
+    for place, key in enumerate(keys):
+        wait(browser, lambda b, n=left - place: find(b, f"#left[data-left='{n}']"))
+        if place == 0:
+            press(browser, "c")
+            press(browser, "复述来电人")
+            press(browser, Keys.ENTER)
+        press(browser, key)
+    wait(browser, lambda b: "今天的队列已清空" in b.page_source)
+    rows = warehouse.rows("SELECT decision, comment FROM reviews ORDER BY review_id")
+    assert [row["decision"] for row in rows] == [
+        "overrule",
+        *["agree"] * (left - 2),
+        "skip",
+    ]
+    assert rows[0]["comment"] == "复述来电人"
+    assert complaints(browser) == []
+
+
+def test_audio_plays_seeks_loops_and_changes_speed(browser: webdriver.Chrome, enter: Enter) -> None:
+    enter("qachen", "/calls/call-00")
+    player_ready(browser)
+    press(browser, "f")
+    wait(browser, lambda b: now_shown(b) > 11.7)
+    press(browser, "l")
+    assert find(browser, "#loop").get_attribute("aria-pressed") == "true"
+    press(browser, "]")
+    press(browser, "]")
+    assert find(browser, "#speed").get_attribute("value") == "1.5"
+    seen = [now_shown(browser)]
+    wait(browser, lambda b: seen.append(now_shown(b)) or seen[-1] < max(seen) - 0.5)
+    assert max(seen) < 14.2
+    wait(browser, lambda b: find(b, "#lines li.now:last-child"))
+    press(browser, "l")
+    press(browser, Keys.ARROW_LEFT)
+    wait(browser, lambda b: now_shown(b) < 12)
+    find(browser, "#lines li:nth-child(2) button.jump").click()
+    wait(browser, lambda b: 2.5 < now_shown(b) < 6.4)
+    regions = browser.execute_script(
+        "return document.querySelector('#wave > div').shadowRoot"
+        ".querySelectorAll('[part~=region]').length"
+    )
+    assert regions == 1
+    assert complaints(browser) == []
+
+
+def test_a_supervisor_sees_the_figures_and_takes_the_excel(
+    browser: webdriver.Chrome, enter: Enter, url: str
+) -> None:
+    enter("banzhang", "/overview?since=2026-11-24&until=2026-11-24")
+    wait(browser, lambda b: b.find_element(By.TAG_NAME, "body").get_attribute("data-charts") == "3")
+    assert all(
+        box.find_elements(By.CSS_SELECTOR, "svg path")
+        for box in browser.find_elements(By.CSS_SELECTOR, "[data-chart]")
+    )
+    cookies = "; ".join(f"{c['name']}={c['value']}" for c in browser.get_cookies())
+    address = find(browser, "#excel").get_attribute("href") or ""
+    asked = urllib.request.Request(address, headers={"Cookie": cookies})
+    with urllib.request.urlopen(asked) as answer:
+        book = load_workbook(io.BytesIO(answer.read()))
+    figures = {row[0].value: row[1].value for row in book["总览"].iter_rows(min_row=2)}
+    assert f"{figures['三声接听率'] * 100:.1f}%" == find(browser, "#three").text
+    assert str(figures["来电"]) == find(browser, "#calls").text == "12"
+    assert complaints(browser) == []
+
+
+def test_the_live_board_counts_rings_and_tells_a_deaf_tap(
+    browser: webdriver.Chrome, enter: Enter
+) -> None:
+    enter("banzhang", "/live")
+    wait(browser, lambda b: int(find(b, "#board").get_attribute("data-beats") or 0) >= 2)
+    text = find(browser, "#board").text
+    assert "第 4 声" in text
+    assert "王丽" in text
+    assert find(browser, "#ringing").text == "1"
+    assert "tap-2 · 听不到" in text
+    assert complaints(browser) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(
+    browser: webdriver.Chrome, enter: Enter, url: str, theme: str
+) -> None:
+    script = AXE.read_text(encoding="utf-8")
+    found = []
+    for user, paths in PAGES.items():
+        enter(user, paths[0])
+        if theme == "dark":
+            find(browser, "button[name=theme]").click()
+            wait(browser, lambda b: find(b, "html[data-theme=dark]"))
+        for path in paths:
+            browser.get(url + path)
+            browser.execute_script(script)
+            result = browser.execute_async_script(
+                "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})"
+                ".then(arguments[arguments.length - 1])"
+            )
+            found += [
+                (path, v["id"], v["nodes"][0]["html"][:160])
+                for v in result["violations"]
+                if v["impact"] in ("serious", "critical")
+            ]
+    assert found == []
+
+
+def test_pages_fit_a_telephone(browser: webdriver.Chrome, enter: Enter, url: str) -> None:
+    enter("wangli", "/me")
+    browser.set_window_size(500, 844)
+    for path in PAGES["wangli"]:
+        browser.get(url + path)
+        wide = browser.execute_script(
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert wide <= 0, path
+
+
+def test_the_first_page_is_light(browser: webdriver.Chrome, enter: Enter, url: str) -> None:
+    for user, path in (("qachen", "/queue"), ("wangli", "/calls")):
+        enter(user, path)
+        browser.execute("executeCdpCommand", {"cmd": "Network.clearBrowserCache", "params": {}})
+        browser.get(url + path)
+        wait(browser, lambda b: b.execute_script("return document.readyState") == "complete")
+        sizes = browser.execute_script(
+            "return [...performance.getEntriesByType('navigation'),"
+            " ...performance.getEntriesByType('resource')].map((e) => [e.name, e.transferSize])"
+        )
+        assert all(name.startswith(url) for name, _ in sizes)
+        pages = sum(size for name, size in sizes if "/audio" not in name)
+        assert pages <= 300_000
