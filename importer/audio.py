@@ -1,0 +1,158 @@
+"""Recordings of any system to ours: 8 kHz, two channels, left the caller; or one when mixed."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calls import wav
+from calls.call import Channel, Recording
+from calls.errors import RecordingError
+from calls.handover import RECORDING_FILE
+from calls.wav import Samples
+from importer.g711 import decode_alaw, decode_ulaw
+
+RATE = 8_000
+"""Samples a second of what we hand on (ITU-T G.711)."""
+AUDIO_SUFFIXES = frozenset(
+    ".wav .mp3 .ogg .oga .opus .flac .wav49 .gsm .g729 .729 .alaw .al .ulaw .ul .sln .raw".split()
+)
+_RAW = {".alaw": "a", ".al": "a", ".ulaw": "u", ".ul": "u", ".sln": "s", ".raw": "s"}
+_REFUSED = {
+    ".g729": "G.729 has no free decoder that a site may rely on",
+    ".729": "G.729 has no free decoder that a site may rely on",
+    ".gsm": "a GSM file without a header",
+}
+_G729_TAGS = frozenset({0x0083, 0x0133})
+"""WAVE format tags of G.729 (RFC 2361 and VoiceAge's)."""
+_REMEDY = "let the PBX record WAV, or convert the file to WAV first"
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Which files hold a call's audio."""
+
+    caller: Path | None = None
+    agent: Path | None = None
+    both: Path | None = None
+    """One file of two channels, or of one channel with both voices mixed."""
+    left: Channel = Channel.CALLER
+    """What the left channel of ``both`` is."""
+
+
+def bring_in(sides: Sides, folder: Path) -> Recording:
+    """Write ``folder/recording.wav`` from a call's files; the originals are only read.
+
+    Two mono files, or one of two channels, become left caller and right agent; one mono file
+    stays mono with ``channels`` empty, which later stages take as low trust. The shorter side
+    ends in silence.
+    """
+    target = folder / RECORDING_FILE
+    if sides.both is None:
+        if sides.caller is None or sides.agent is None:
+            raise RecordingError(
+                "only one side of the call was recorded", remedy="record both sides"
+            )
+        left, right = (_samples(path) for path in (sides.caller, sides.agent))
+        pair = _paired(_mono(left), _mono(right))
+        channels = (Channel.CALLER, Channel.AGENT)
+    else:
+        whole = _samples(sides.both)
+        if whole.shape[1] == 1:
+            pair, channels = whole, ()
+        elif whole.shape[1] == 2:
+            pair = whole if sides.left is Channel.CALLER else whole[:, ::-1]
+            channels = (Channel.CALLER, Channel.AGENT)
+        else:
+            raise RecordingError(f"{sides.both.name} has {whole.shape[1]} channels", remedy=_REMEDY)
+    return write_recording(target, pair, channels)
+
+
+def write_recording(
+    target: Path, pair: Samples, channels: tuple[Channel, ...], *, complete: bool = True
+) -> Recording:
+    """Write samples at 8 kHz, shape (frames, 1 or 2), and describe them."""
+    if not len(pair):
+        raise RecordingError("the recording holds no audio", remedy="look at what wrote it")
+    wav.write(target, pair, RATE)
+    return Recording(
+        path=target.name,
+        channels=channels,
+        sample_rate=RATE,
+        duration_ms=len(pair) * 1000 // RATE,
+        complete=complete,
+        sha256=hashlib.sha256(target.read_bytes()).hexdigest(),
+    )
+
+
+def _samples(path: Path) -> Samples:
+    """The whole of one file at 8 kHz, shape (frames, channels)."""
+    suffix = path.suffix.lower()
+    if suffix in _REFUSED or _is_g729(path):
+        reason = _REFUSED.get(suffix, _REFUSED[".g729"])
+        raise RecordingError(f"{path.name}: {reason}", remedy=_REMEDY)
+    if suffix in _RAW:
+        return _headerless(path, _RAW[suffix])[:, np.newaxis]
+    try:
+        info = wav.inspect(path)
+    except RecordingError as error:
+        raise RecordingError(
+            f"{path.name} cannot be read as audio: it is empty, torn or of an unknown form",
+            remedy=_REMEDY,
+        ) from error
+    parts = list(_resampled(wav.blocks(path), info.sample_rate, info.channels))
+    samples = np.concatenate(parts) if parts else np.zeros((0, info.channels), np.float32)
+    if not len(samples) or not np.isfinite(samples).all():
+        raise RecordingError(f"{path.name} holds no usable audio", remedy=_REMEDY)
+    return samples
+
+
+def _headerless(path: Path, form: str) -> Samples:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordingError(f"{path.name} cannot be read ({error.strerror})") from error
+    if not data:
+        raise RecordingError(f"{path.name} is empty", remedy="look at what wrote it")
+    if form == "s":
+        return np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float32) / 32_768
+    return decode_alaw(data) if form == "a" else decode_ulaw(data)
+
+
+def _resampled(blocks: Iterator[Samples], rate: int, channels: int) -> Iterator[Samples]:
+    if rate == RATE:
+        yield from blocks
+        return
+    import soxr
+
+    stream: Any = soxr.ResampleStream(rate, RATE, channels, dtype="float32")
+    for block in blocks:
+        yield _shaped(stream.resample_chunk(block), channels)
+    yield _shaped(stream.resample_chunk(np.zeros((0, channels), np.float32), last=True), channels)
+
+
+def _shaped(block: Any, channels: int) -> Samples:
+    return np.asarray(block, np.float32).reshape(-1, channels)
+
+
+def _mono(samples: Samples) -> Samples:
+    return np.asarray(samples.mean(axis=1), np.float32)
+
+
+def _paired(left: Samples, right: Samples) -> Samples:
+    pair = np.zeros((max(len(left), len(right)), 2), np.float32)
+    pair[: len(left), 0] = left
+    pair[: len(right), 1] = right
+    return pair
+
+
+def _is_g729(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(22)
+    except OSError as error:
+        raise RecordingError(f"{path.name} cannot be read ({error.strerror})") from error
+    return head[:4] == b"RIFF" and int.from_bytes(head[20:22], "little") in _G729_TAGS
