@@ -18,10 +18,11 @@ from calls.hit import Candidate, Hit, Reading, Status
 from calls.scorecard import Analysis
 from calls.speech import Transcript
 from phrasebook import book as phrasebook_file
+from phrasebook.book import Phrasebook
 from phrasebook.search import search
 from phrasebook.verdict import decide
 from scoring import rules as rules_file
-from scoring.backtest import Difference, Stored, backtest
+from scoring.backtest import Difference, Stored, Summary, backtest
 from scoring.rehear import Words
 from scoring.rules import RuleBook
 from warehouse.query import run as query
@@ -33,8 +34,16 @@ _AHEAD = 2
 _MAX_ROWS = 10_000_000
 _TIMEOUT_S = 600.0
 
-Outcome = tuple[Stored, Difference] | None
-"""A call with its difference; None where what is stored cannot be read."""
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one page of calls gave."""
+
+    summary: Summary
+    changes: tuple[Difference, ...]
+    """The calls that would change or that need their audio."""
+    broken: int
+    """Calls whose stored records cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,7 @@ def pages(path: Path, socket: Path | None, days: str = "true") -> Iterator[list[
 def run(
     source: Iterator[list[Row]], change: Change, processes: int
 ) -> Generator[Outcome, None, None]:
-    """Every call with its difference, in the order of the source.
+    """What every page gives, in the order of the source.
 
     One process does the work here and now; more are fed a few pages ahead, and stopped with this
     generator. Errors in the files to try: RulesError, PhrasebookError.
@@ -103,18 +112,18 @@ def run(
     desk = _open_desk(change)
     if processes == 1:
         for page in source:
-            yield from _score(page, desk)
+            yield _score(page, desk)
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, context, initializer=_prepare, initargs=(change,))
-    waiting: list[Future[list[Outcome]]] = []
+    waiting: list[Future[Outcome]] = []
     try:
         for page in source:
             waiting.append(pool.submit(_score_prepared, page))
             if len(waiting) > _AHEAD * processes:
-                yield from waiting.pop(0).result()
+                yield waiting.pop(0).result()
         while waiting:
-            yield from waiting.pop(0).result()
+            yield waiting.pop(0).result()
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -130,7 +139,7 @@ def _prepare(change: Change) -> None:
     _desk = _open_desk(change)
 
 
-def _score_prepared(page: list[Row]) -> list[Outcome]:
+def _score_prepared(page: list[Row]) -> Outcome:
     if _desk is None:
         raise RuntimeError("the pool's initialiser has not run")
     return _score(page, _desk)
@@ -143,7 +152,15 @@ def _open_desk(change: Change) -> _Desk:
         return _Desk(rules, in_use.version, None, None)
     book = phrasebook_file.load(change.phrases)
 
+    changed = changed_families(in_use, book)
+    part = book
+    if changed is not None:
+        part = replace(book, phrases=tuple(p for p in book.phrases if p.family in changed))
+
     def propose(transcript: Transcript) -> Sequence[Candidate]:
+        return search(part, transcript)
+
+    def propose_all(transcript: Transcript) -> Sequence[Candidate]:
         return search(book, transcript)
 
     def judge(
@@ -154,23 +171,38 @@ def _open_desk(change: Change) -> _Desk:
         return decide(book, transcript, candidates, readings)
 
     known = frozenset(phrase.text for phrase in in_use.phrases)
-    words = Words(propose=propose, decide=judge, known=known, version=book.version)
-    return _Desk(rules, in_use.version, words, replace(words, known=frozenset()))
+    words = Words(
+        propose=propose, decide=judge, known=known, version=book.version, families=changed
+    )
+    blank = replace(words, propose=propose_all, known=frozenset(), families=None)
+    return _Desk(rules, in_use.version, words, blank)
 
 
-def _score(page: list[Row], desk: _Desk) -> list[Outcome]:
+def changed_families(before: Phrasebook, after: Phrasebook) -> frozenset[str] | None:
+    """The families whose phrases differ; None when what judges all of them differs too."""
+    if replace(before, phrases=after.phrases, version=after.version) != after:
+        return None
+    apart = set(before.phrases) ^ set(after.phrases)
+    return frozenset(phrase.family for phrase in apart)
+
+
+def _score(page: list[Row], desk: _Desk) -> Outcome:
     """Score one page anew; a call that cannot be read does not stop the others."""
-    done: list[Outcome] = []
+    summary = Summary()
+    changes: list[Difference] = []
+    broken = 0
     for row in page:
         try:
             one = _stored(row)
         except HandoverError:
-            done.append(None)
+            broken += 1
             continue
         same = one.scorecard.versions.phrasebook == desk.in_use
-        made = backtest([one], desk.rules, words=desk.words if same else desk.blank)
-        done.append((one, next(made)))
-    return done
+        made = next(backtest([one], desk.rules, words=desk.words if same else desk.blank))
+        summary.add(made, one)
+        if made.changed or made.unasked:
+            changes.append(made)
+    return Outcome(summary, tuple(changes), broken)
 
 
 def _stored(row: Row) -> Stored:

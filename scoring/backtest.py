@@ -122,7 +122,7 @@ class Summary:
     flagged: Counter[str] = field(default_factory=Counter)
     """Newly flagged, by rule (and ``rule/family`` for phrases)."""
     cleared: Counter[str] = field(default_factory=Counter)
-    _agents: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0] * 3))
+    _agents: dict[str, list[float]] = field(default_factory=lambda: defaultdict(_no_sums))
     _before: list[Judged] = field(default_factory=list)
     _after: list[Judged] = field(default_factory=list)
 
@@ -143,6 +143,19 @@ class Summary:
             self._before += _judged(stored, stored.scorecard)
             self._after += _judged(stored, one.scorecard)
 
+    def merge(self, other: "Summary") -> None:
+        """Take in what another summary has counted of other calls."""
+        self.calls += other.calls
+        self.changed += other.changed
+        self.unasked += other.unasked
+        self.unasked_calls += other.unasked_calls
+        self.flagged.update(other.flagged)
+        self.cleared.update(other.cleared)
+        for agent, sums in other._agents.items():
+            self._agents[agent] = [a + b for a, b in zip(self._agents[agent], sums, strict=True)]
+        self._before += other._before
+        self._after += other._after
+
     @property
     def agents(self) -> tuple[AgentEffect, ...]:
         """The effect on each agent's average, the hardest hit first."""
@@ -156,6 +169,11 @@ class Summary:
     def quality(self) -> tuple[tuple[Quality, ...], tuple[Quality, ...]]:
         """Precision and recall of each rule against people, before and after."""
         return rule_quality(self._before), rule_quality(self._after)
+
+
+def _no_sums() -> list[float]:
+    """Calls, and the sums of their scores before and after."""
+    return [0.0, 0.0, 0.0]
 
 
 def _judged(stored: Stored, card: Scorecard) -> list[Judged]:

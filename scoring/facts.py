@@ -264,7 +264,7 @@ class Facts:
 def _places(words: Words, text: str, *, exact: bool) -> list[tuple[int, int]]:
     """Offsets of the words found, or of the clauses that they begin in."""
     found = find(words, text)
-    if exact:
+    if exact or not found:
         return [(place.start, place.end) for place in found]
     return [
         (first, last)

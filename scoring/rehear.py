@@ -23,6 +23,8 @@ class Words:
     """Texts of the phrases in the phrasebook that made the stored hits."""
     version: str
     """The changed phrasebook's."""
+    families: frozenset[str] | None = None
+    """The families that changed: only they are searched for again. None: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,16 @@ class Reheard:
 def rehear(transcript: Transcript, stored: Sequence[Hit], words: Words) -> Reheard:
     """Search again and settle each candidate by what is stored.
 
-    A candidate takes the reading of the stored hit of the same phrase in the same place. A phrase
-    that was searched for before and left no hit was refuted by the audio, or stood behind a graver
-    one of its family, which then speaks for it. A new phrase whose words stand in the text goes on
-    without a reading (a review at most); one that only sounds alike waits for the audio.
+    Stored hits of families that did not change stand. A candidate takes the reading of the stored
+    hit of the same phrase in the same place. A phrase that was searched for before and left no hit
+    was refuted by the audio, or stood behind a graver one of its family, which then speaks for it.
+    A new phrase whose words stand in the text goes on without a reading (a review at most); one
+    that only sounds alike waits for the audio.
     """
+    families = words.families
+    stands = [h for h in stored if families is not None and h.candidate.family not in families]
     readings = {_place(hit.candidate): hit.reading for hit in stored}
-    proposed = words.propose(transcript)
+    proposed = [c for c in words.propose(transcript) if families is None or c.family in families]
     texts = {candidate.phrase for candidate in proposed}
     kept: list[Candidate] = []
     taken: list[Reading | None] = []
@@ -63,7 +68,9 @@ def rehear(transcript: Transcript, stored: Sequence[Hit], words: Words) -> Rehea
             if candidate.by == "text":
                 kept.append(candidate)
                 taken.append(None)
-    return Reheard(tuple(words.decide(transcript, kept, taken)), tuple(unasked))
+    hits = (*stands, *words.decide(transcript, kept, taken))
+    in_time = sorted(hits, key=lambda hit: (hit.candidate.start_ms, hit.candidate.end_ms))
+    return Reheard(tuple(in_time), tuple(unasked))
 
 
 def _needs_no_audio(candidate: Candidate) -> bool:

@@ -8,12 +8,15 @@ cannot tell them apart.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import chain
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from calls.text import MappedText, normalise
 
+_SPOKEN = re.compile(r"[\u4e00-\u9fffa-z0-9]+")
+_PLAIN = re.compile(r"[\u4e00-\u9fffa-z0-9，。？！；：、,.?!;:\s]*")
 _CLAUSE_END = re.compile(r"[，。？！；：、,.?!;:\s]+")
 
 
@@ -29,6 +32,21 @@ class Words(BaseModel):
     unless: tuple[str, ...] = Field(
         default=(), description="Longer words in which they do not count."
     )
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str] | None:
+        """Finds the words in folded text, as group ``word``; None for an empty list."""
+        good = _alternatives(self.any)
+        if not good:
+            return None
+        bad = _alternatives(self.unless)
+        return re.compile(f"(?:{bad})|(?P<word>{good})" if bad else f"(?P<word>{good})")
+
+    @cached_property
+    def whole(self) -> re.Pattern[str] | None:
+        """Matches folded text that is nothing but words of the list."""
+        good = _alternatives(self.any)
+        return re.compile(f"(?:{good})+") if good else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +66,12 @@ def fold(text: str) -> str:
 @lru_cache(maxsize=8192)
 def folded(text: str) -> MappedText:
     """``fold`` with the origin of each character."""
+    if _PLAIN.fullmatch(text):
+        # The same as normalise gives, ten times as fast: almost all that a recogniser writes.
+        runs = list(_SPOKEN.finditer(text))
+        said = "".join(run.group() for run in runs)
+        origin = tuple(chain.from_iterable(range(*run.span()) for run in runs))
+        return MappedText(said.replace("您", "你"), origin, text)
     plain = normalise(text)
     return MappedText(plain.text.replace("您", "你"), plain.origin, plain.original)
 
@@ -56,10 +80,10 @@ def find(words: Words, text: str) -> tuple[Found, ...]:
     """All places where a word of the list was said, in order."""
     if not text:
         return ()
-    pattern = _pattern(words.any, words.unless)
-    if pattern is None:
-        return ()
+    pattern = words.pattern
     mapped = folded(text)
+    if pattern is None or pattern.search(mapped.text) is None:
+        return ()
     found: list[Found] = []
     for match in pattern.finditer(mapped.text):
         word = match.group("word")
@@ -78,10 +102,10 @@ def consists_of(words: Words, text: str) -> bool:
     spoken = fold(text)
     if not spoken:
         return False
-    pattern = _whole(words.any)
-    return pattern is not None and pattern.fullmatch(spoken) is not None
+    return words.whole is not None and words.whole.fullmatch(spoken) is not None
 
 
+@lru_cache(maxsize=8192)
 def clauses(text: str) -> tuple[tuple[str, int, int], ...]:
     """The text's clauses between punctuation, each with its offsets."""
     parts: list[tuple[str, int, int]] = []
@@ -93,21 +117,6 @@ def clauses(text: str) -> tuple[tuple[str, int, int], ...]:
     if start < len(text):
         parts.append((text[start:], start, len(text)))
     return tuple(parts)
-
-
-@lru_cache(maxsize=512)
-def _pattern(counting: tuple[str, ...], unless: tuple[str, ...]) -> re.Pattern[str] | None:
-    good = _alternatives(counting)
-    if not good:
-        return None
-    bad = _alternatives(unless)
-    return re.compile(f"(?:{bad})|(?P<word>{good})" if bad else f"(?P<word>{good})")
-
-
-@lru_cache(maxsize=128)
-def _whole(counting: tuple[str, ...]) -> re.Pattern[str] | None:
-    good = _alternatives(counting)
-    return re.compile(f"(?:{good})+") if good else None
 
 
 def _alternatives(words: Sequence[str]) -> str:

@@ -79,13 +79,11 @@ def backtest(
         outcomes = run(pages(*stored), change, processes)
         try:
             for outcome in outcomes:
-                bar.advance(task)
-                if outcome is None:
-                    broken += 1
-                    continue
-                one, difference = outcome
-                summary.add(difference, one)
-                report.write(difference)
+                bar.advance(task, outcome.summary.calls + outcome.broken)
+                broken += outcome.broken
+                summary.merge(outcome.summary)
+                for difference in outcome.changes:
+                    report.write(difference)
         except KeyboardInterrupt:
             stopped = True
             outcomes.close()
@@ -135,7 +133,7 @@ class _Report:
 
     def write(self, one: "Difference") -> None:
         """One line for a call that would change or that needs its audio."""
-        if self._rows and (one.changed or one.unasked):
+        if self._rows:
             marks = [
                 "; ".join(f"{m.rule} {m.status} {m.phrase}".strip() for m in those)
                 for those in (one.flagged, one.cleared)

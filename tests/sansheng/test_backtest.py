@@ -11,8 +11,9 @@ import pytest
 
 from calls.errors import PhrasebookError, RulesError
 from calls.hit import Status
+from phrasebook import book as phrasebook_file
 from sansheng import backtest as module
-from sansheng.backtest import Change, Row, count, pages, run
+from sansheng.backtest import Change, Row, changed_families, count, pages, run
 from sansheng.commands.backtest import _Report, _show
 from scoring import rules as rules_file
 from scoring.backtest import Summary
@@ -59,7 +60,9 @@ def test_every_call_is_scored_once_in_order(
     made = list(pages(database, None))
     assert [len(page) for page in made] == [5, 5, 2]
     assert count(database, None) == 12
-    ids = [outcome[1].call_id for outcome in run(iter(made), SAME, 1) if outcome]
+    outcomes = list(run(iter(made), SAME, 1))
+    assert [outcome.summary.calls for outcome in outcomes] == [5, 5, 2]
+    ids = [msgspec.json.decode(row.call)["call_id"] for page in made for row in page]
     assert sorted(ids) == [f"call-{n:02d}" for n in range(12)]
 
 
@@ -69,16 +72,17 @@ def test_several_processes_say_the_same_as_one(database: Path, lenient: Path) ->
     split = [[row] for page in made for row in page]
     alone = list(run(iter(split), change, 1))
     assert list(run(iter(split), change, 2)) == alone
-    late = next(o[1] for o in alone if o and o[1].call_id == "call-01")
+    changes = [change for outcome in alone for change in outcome.changes]
+    late = next(change for change in changes if change.call_id == "call-01")
     assert "three_rings" in {mark.rule for mark in late.cleared}
     assert late.scorecard.versions.rules == rules_file.load(lenient).version
 
 
 def test_peoples_rulings_come_along(database: Path) -> None:
-    outcomes = [o for o in run(pages(database, None), SAME, 1) if o]
-    people = {stored.call.call_id: stored.people for stored, _ in outcomes}
-    assert people["call-01"] == {"three_rings": Status.FAIL}
-    assert people["call-00"] == {}
+    (outcome,) = run(pages(database, None), SAME, 1)
+    before, after = outcome.summary.quality
+    assert before == after
+    assert [(q.rule, q.precision.hits, q.judged) for q in before] == [("three_rings", 1, 1)]
 
 
 def test_a_condition_limits_the_calls(database: Path) -> None:
@@ -88,23 +92,30 @@ def test_a_condition_limits_the_calls(database: Path) -> None:
 
 
 def test_a_changed_phrasebook_is_searched_for_again(database: Path) -> None:
-    import phrasebook
-
-    folder = Path(phrasebook.__file__).with_name("data")
+    folder = Path(phrasebook_file.__file__).with_name("data")
     change = Change(rules=None, phrases=folder, phrases_in_use=None)
-    outcomes = [o for o in run(pages(database, None), change, 1) if o]
-    found = {d.call_id: d for _, d in outcomes}
+    (outcome,) = run(pages(database, None), change, 1)
+    found = {change.call_id: change for change in outcome.changes}
     # These calls were judged by another phrasebook, so only the audio can confirm the words.
     assert found["call-04"].unasked > 0
     assert {f.status for f in found["call-04"].scorecard.findings} == {Status.REVIEW}
     assert found["call-04"].scorecard.versions.phrasebook != "1.0+bb22"
 
 
+def test_only_the_families_that_changed_are_searched_for_again() -> None:
+    book = phrasebook_file.load()
+    assert changed_families(book, book) == frozenset()
+    first = book.phrases[0]
+    fewer = replace(book, phrases=book.phrases[1:], version="other")
+    assert changed_families(book, fewer) == frozenset({first.family})
+    assert changed_families(book, replace(fewer, guards=())) is None
+
+
 def test_a_row_that_cannot_be_read_does_not_stop_the_others(database: Path) -> None:
     (page,) = pages(database, None)
     broken = [page[0], Row("{", "{", None, {}), page[1]]
-    outcomes = list(run(iter([broken]), SAME, 1))
-    assert [outcome is None for outcome in outcomes] == [False, True, False]
+    (outcome,) = run(iter([broken]), SAME, 1)
+    assert (outcome.summary.calls, outcome.broken) == (2, 1)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -132,7 +143,7 @@ def test_the_run_stops_when_its_reader_stops(database: Path) -> None:
             yield page[:1]
 
     outcomes = run(endless(), SAME, 2)
-    assert next(outcomes) is not None
+    assert next(outcomes).summary.calls == 1
     outcomes.close()
     assert taken <= 6
 
@@ -144,9 +155,9 @@ def test_the_summary_and_the_call_by_call_file(
     path = tmp_path / "changes.csv"
     with _Report(path) as report:
         for outcome in run(pages(database, None), replace(SAME, rules=lenient), 1):
-            assert outcome is not None
-            summary.add(outcome[1], outcome[0])
-            report.write(outcome[1])
+            summary.merge(outcome.summary)
+            for change in outcome.changes:
+                report.write(change)
     _show(summary, json=True, whole=True, broken=0)
     document = msgspec.json.decode(capsys.readouterr().out)
     assert (document["calls"], document["whole"], document["broken"]) == (12, True, 0)

@@ -163,6 +163,18 @@ def test_a_phrase_behind_a_graver_one_waits_when_that_is_gone(
     assert [c.phrase for c in rehear(SAID, [HIT], words).unasked] == unasked
 
 
+def test_families_that_did_not_change_stand_as_they_are() -> None:
+    insult = make_hit("L_insult", 40, 41, "闭嘴")
+    proposed = (candidate("少啰嗦"), replace(insult.candidate, phrase="白痴"))
+    words = replace(book_of(*proposed), families=frozenset({"D_hurry"}))
+    made = rehear(SAID, [HIT, insult], words)
+    assert [(h.candidate.phrase, h.status) for h in made.hits] == [
+        ("少啰嗦", Status.REVIEW),
+        ("闭嘴", Status.FAIL),
+    ]
+    assert [c.phrase for c in made.unasked] == ["少啰嗦"]
+
+
 @pytest.mark.parametrize(
     "needless",
     [

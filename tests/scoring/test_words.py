@@ -1,10 +1,13 @@
 """Word lists: longest word, masked look-alikes, offsets in the original text."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.words import Words, clauses, consists_of, find, fold, holds
+from calls.text import normalise
+from scoring.words import Words, clauses, consists_of, find, fold, folded, holds
 
 REFUSAL = Words(any=("不行", "不可以"), unless=("行不行", "可不可以"))
 
@@ -47,6 +50,12 @@ def test_a_reply_of_nothing_else(text: str, whole: bool) -> None:
 def test_clauses_keep_their_offsets() -> None:
     text = "好的，我查一下。 再见"
     assert [text[start:end] for _, start, end in clauses(text)] == ["好的", "我查一下", "再见"]
+
+
+@given(st.text(max_size=40) | st.text("您你好a1，。 ?\u3000", max_size=20))
+def test_folding_is_normalising_with_one_word_for_you(text: str) -> None:
+    plain = normalise(text)
+    assert folded(text) == replace(plain, text=plain.text.replace("您", "你"))
 
 
 @given(st.text(max_size=40), st.lists(st.text(max_size=4), max_size=5))
