@@ -7,6 +7,7 @@ import multiprocessing
 import signal
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,8 @@ def run(
     waiting: list[Future[Outcome]] = []
     try:
         for page in source:
-            waiting.append(pool.submit(_score_prepared, page))
+            with _uninterrupted():
+                waiting.append(pool.submit(_score_prepared, page))
             if len(waiting) > _AHEAD * processes:
                 yield waiting.pop(0).result()
         while waiting:
@@ -128,14 +130,25 @@ def run(
         pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back; processes that start in here never see it.
+
+    It goes to every process of the terminal, and the one that reads the pages decides.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _desk: _Desk | None = None
 """Of a process of the pool: what its initialiser loaded."""
 
 
 def _prepare(change: Change) -> None:
     global _desk
-    # Ctrl-C goes to every process of the terminal; the one that reads the pages decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _desk = _open_desk(change)
 
 

@@ -120,8 +120,17 @@ class _Report:
         self._path = path
 
     def __enter__(self) -> "_Report":
-        # The byte order mark is for Excel, which else takes Chinese for another code page.
-        self._file = self._path.open("w", encoding="utf-8-sig", newline="") if self._path else None
+        from calls.errors import SettingsError
+
+        self._file = None
+        if self._path:
+            try:
+                # The byte order mark is for Excel, which else takes Chinese for another code page.
+                self._file = self._path.open("w", encoding="utf-8-sig", newline="")
+            except OSError as error:
+                raise SettingsError(
+                    f"cannot write {self._path} ({error.strerror})", remedy="name another file"
+                ) from error
         self._rows = csv.writer(self._file) if self._file else None
         if self._rows:
             self._rows.writerow(self.HEADER)

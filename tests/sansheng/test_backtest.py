@@ -2,14 +2,16 @@
 
 import csv
 import itertools
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
-from calls.errors import PhrasebookError, RulesError
+from calls.errors import PhrasebookError, RulesError, SettingsError
 from calls.hit import Status
 from phrasebook import book as phrasebook_file
 from sansheng import backtest as module
@@ -148,6 +150,22 @@ def test_the_run_stops_when_its_reader_stops(database: Path) -> None:
     assert taken <= 6
 
 
+def test_an_interrupt_stops_the_reader_and_never_a_process(database: Path) -> None:
+    (page,) = pages(database, None)
+
+    def source() -> Iterator[list[Row]]:
+        for _ in range(8):
+            yield page[:2]
+
+    outcomes = run(source(), SAME, 2)
+    assert next(outcomes).summary.calls == 2
+    children = psutil.Process().children(recursive=True)
+    assert children
+    for child in children:
+        child.send_signal(signal.SIGINT)
+    assert sum(outcome.summary.calls for outcome in outcomes) == 14
+
+
 def test_the_summary_and_the_call_by_call_file(
     database: Path, lenient: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,3 +188,8 @@ def test_the_summary_and_the_call_by_call_file(
     rows = list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
     assert {row["call_id"] for row in rows} >= {"call-01"}
     assert "three_rings fail" in next(r["cleared"] for r in rows if r["call_id"] == "call-01")
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot write"), _Report(tmp_path / "no" / "c.csv"):
+        pass
