@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soxr
 
 from calls import wav
 from calls.call import Channel, Recording
@@ -18,7 +19,8 @@ from importer.g711 import decode_alaw, decode_ulaw
 RATE = 8_000
 """Samples a second of what we hand on (ITU-T G.711)."""
 AUDIO_SUFFIXES = frozenset(
-    ".wav .mp3 .ogg .oga .opus .flac .wav49 .gsm .g729 .729 .alaw .al .ulaw .ul .sln .raw".split()
+    {".wav", ".wav49", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".gsm", ".g729", ".729"}
+    | {".alaw", ".al", ".ulaw", ".ul", ".sln", ".raw"}
 )
 _RAW = {".alaw": "a", ".al": "a", ".ulaw": "u", ".ul": "u", ".sln": "s", ".raw": "s"}
 _REFUSED = {
@@ -51,6 +53,7 @@ def bring_in(sides: Sides, folder: Path) -> Recording:
     ends in silence.
     """
     target = folder / RECORDING_FILE
+    channels: tuple[Channel, ...] = (Channel.CALLER, Channel.AGENT)
     if sides.both is None:
         if sides.caller is None or sides.agent is None:
             raise RecordingError(
@@ -58,14 +61,12 @@ def bring_in(sides: Sides, folder: Path) -> Recording:
             )
         left, right = (_samples(path) for path in (sides.caller, sides.agent))
         pair = _paired(_mono(left), _mono(right))
-        channels = (Channel.CALLER, Channel.AGENT)
     else:
         whole = _samples(sides.both)
         if whole.shape[1] == 1:
             pair, channels = whole, ()
         elif whole.shape[1] == 2:
             pair = whole if sides.left is Channel.CALLER else whole[:, ::-1]
-            channels = (Channel.CALLER, Channel.AGENT)
         else:
             raise RecordingError(f"{sides.both.name} has {whole.shape[1]} channels", remedy=_REMEDY)
     return write_recording(target, pair, channels)
@@ -118,7 +119,8 @@ def _headerless(path: Path, form: str) -> Samples:
     if not data:
         raise RecordingError(f"{path.name} is empty", remedy="look at what wrote it")
     if form == "s":
-        return np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float32) / 32_768
+        linear = np.frombuffer(data[: len(data) // 2 * 2], "<i2")
+        return np.asarray(linear / 32_768, np.float32)
     return decode_alaw(data) if form == "a" else decode_ulaw(data)
 
 
@@ -126,8 +128,6 @@ def _resampled(blocks: Iterator[Samples], rate: int, channels: int) -> Iterator[
     if rate == RATE:
         yield from blocks
         return
-    import soxr
-
     stream: Any = soxr.ResampleStream(rate, RATE, channels, dtype="float32")
     for block in blocks:
         yield _shaped(stream.resample_chunk(block), channels)

@@ -42,4 +42,5 @@ class Source(Protocol):
 
 def call_id(source: str, key: str) -> str:
     """The call id of an imported call: the same source and key always give the same one."""
-    return f"{source}-{hashlib.sha256(f'{source}\n{key}'.encode()).hexdigest()[:24]}"
+    digest = hashlib.sha256(f"{source}\n{key}".encode()).hexdigest()
+    return f"{source}-{digest[:24]}"
