@@ -19,6 +19,7 @@ from portal.clock import Clock, utc_now
 from portal.desk import STATIC, Desk, go, page, words_of
 from portal.errors import ChangePasswordFirstError, RefusalError, SignInFirstError
 from portal.headers import SecurityHeaders
+from portal.memo import Memo
 from portal.pages import admin, api, calls, doors, figures, live, qa
 from portal.ports import Board, Store
 from portal.sessions import DoorToken, Sessions
@@ -28,6 +29,9 @@ log = structlog.get_logger()
 
 API = "/api/"
 _GZIP_LEAST = 1024
+_GZIP_LEVEL = 5
+_FIGURES_S = 15.0
+"""How old the overview's figures may be."""
 _CODES = {404: "not_found", 405: "wrong_method", 413: "too_large"}
 
 
@@ -56,6 +60,7 @@ def create_app(
         door=DoorToken(),
         clock=clock,
         board=board,
+        figures=Memo(_FIGURES_S, ticks),
     )
     gate = app.state.gate = Gate(app, check)
     for room in (doors, figures, calls, qa, live, admin, api):
@@ -66,7 +71,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(Exception, _broken)
-    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_LEAST)
+    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_LEAST, compresslevel=_GZIP_LEVEL)
     app.add_middleware(SecurityHeaders, tls=settings.tls_proxy)
     return app
 

@@ -15,6 +15,8 @@ from portal import filters
 from portal.access import Person, Role
 from portal.accounts import Accounts
 from portal.clock import Clock
+from portal.figures import Overview
+from portal.memo import Memo
 from portal.ports import Board, Store
 from portal.sessions import DoorToken, Session, Sessions
 from portal.settings import PortalSettings
@@ -62,6 +64,8 @@ class Desk:
     door: DoorToken
     clock: Clock
     board: Callable[[], Board] | None
+    figures: Memo[Overview]
+    """The overview's figures, kept for a few seconds: every supervisor's screen asks for them."""
     watchers: int = 0
     """Open streams of the live board."""
     environment: Environment = field(init=False)

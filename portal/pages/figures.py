@@ -77,7 +77,10 @@ def overview_page(request: Request, since: Day = "", until: Day = "", team: Text
     """Three-ring rate, answers, violations, heat map, agents, busy against idle."""
     desk, person = desk_of(request), person_of(request)
     first, last, zone = period(request, since, until)
-    found = overview(desk.store, person.reach, zone, first, last, team)
+    found = desk.figures.get(
+        (person.reach, first, last, team),
+        lambda: overview(desk.store, person.reach, zone, first, last, team),
+    )
     t = words_of(request)
     hours = sorted({row["hour"] for row in found.hours})
     context = {

@@ -1,10 +1,5 @@
 -- What waits for one reviewer: vetoes, doubts (least sure first), then the day's samples.
-WITH reachable AS (
-    SELECT call_id, agent, invited_at FROM v_calls
-    WHERE ($reach_agent::TEXT IS NULL OR agent = $reach_agent)
-      AND ($reach_team::TEXT IS NULL OR team = $reach_team)
-      AND ($my_agent::TEXT IS NULL OR agent <> $my_agent)
-), claims AS (
+WITH claims AS (
     SELECT f.call_id, f.rule, f.place AS finding, f.status, f.confidence,
            f.severity = 'critical' AS veto
     FROM findings f
@@ -15,9 +10,8 @@ WITH reachable AS (
     WHERE (i.status = 'review' OR i.veto = 'pending')
       AND NOT EXISTS (FROM findings f WHERE f.call_id = i.call_id AND f.rule = i.rule)
 ), samples AS (
-    SELECT call_id, agent, invited_at FROM reachable
-    JOIN (SELECT call_id FROM calls WHERE answered_at IS NOT NULL) USING (call_id)
-    WHERE invited_at >= $since::TIMESTAMP
+    SELECT call_id FROM calls
+    WHERE invited_at >= $since::TIMESTAMP AND answered_at IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY agent, CAST(invited_at AS DATE) ORDER BY hash(call_id))
             <= $share
 ), entries AS (
@@ -28,11 +22,14 @@ WITH reachable AS (
     SELECT call_id, '*', NULL, 'sample', '', 2, NULL FROM samples
 )
 SELECT e.call_id, e.rule, e.finding, e.why, e.status
-FROM entries e JOIN reachable r USING (call_id)
-WHERE NOT EXISTS (
+FROM entries e JOIN calls c USING (call_id) LEFT JOIN agents a USING (agent)
+WHERE ($reach_agent::TEXT IS NULL OR c.agent = $reach_agent)
+  AND ($reach_team::TEXT IS NULL OR a.team = $reach_team)
+  AND ($my_agent::TEXT IS NULL OR c.agent <> $my_agent)
+  AND NOT EXISTS (
     FROM reviews v
     WHERE v.call_id = e.call_id AND v.rule = e.rule AND v.finding IS NOT DISTINCT FROM e.finding
       AND (v.decision <> 'skip' OR (v.reviewer = $me AND v.reviewed_at >= $today::TIMESTAMP))
 )
-ORDER BY e.urgency, e.confidence NULLS LAST, r.invited_at, e.call_id, e.finding
+ORDER BY e.urgency, e.confidence NULLS LAST, c.invited_at, e.call_id, e.finding
 LIMIT $many

@@ -160,7 +160,12 @@ def test_audio_plays_seeks_loops_and_changes_speed(browser: webdriver.Chrome, en
     press(browser, "]")
     assert find(browser, "#speed").get_attribute("value") == "1.5"
     seen = [now_shown(browser)]
-    wait(browser, lambda b: seen.append(now_shown(b)) or seen[-1] < max(seen) - 0.5)
+
+    def went_back(opened: webdriver.Chrome) -> bool:
+        seen.append(now_shown(opened))
+        return seen[-1] < max(seen) - 0.5
+
+    wait(browser, went_back)
     assert max(seen) < 14.2
     wait(browser, lambda b: find(b, "#lines li.now:last-child"))
     press(browser, "l")
