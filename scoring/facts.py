@@ -7,9 +7,10 @@ evidence is sure; what is not sure may excuse an agent but never accuse one.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
-from calls.call import Call, Channel, EndedBy
+from calls.call import Call, Channel, EndedBy, EventKind
 from calls.hit import Hit, Kind, Status
 from calls.scorecard import Evidence
 from calls.speech import Transcript, Utterance
@@ -74,6 +75,17 @@ class Facts:
     def lost(self) -> bool:
         """Whether the network, and neither side, ended the call."""
         return self.call.ended_by is EndedBy.NETWORK or self.call.end_reason.value == "lost"
+
+    @property
+    def transferred(self) -> bool:
+        """Whether the agent's BYE ends a transfer (REFER, RFC 3515) and not the conversation."""
+        window = timedelta(milliseconds=self.rules.hangup_consent.within_ms)
+        return any(
+            event.kind is EventKind.REFER
+            and event.leg is Channel.AGENT
+            and event.at >= self.call.ended_at - window
+            for event in self.call.events
+        )
 
     @property
     def mono(self) -> bool:

@@ -17,6 +17,8 @@ def farewell(facts: Facts) -> Verdict:
             return verdict(rule, Status.PASS, "passed", word=cue.text, evidence=(cue.evidence,))
     if facts.lost or not facts.complete:
         return verdict(rule, Status.NA, "lost")
+    if facts.transferred:
+        return verdict(rule, Status.NA, "transferred")
     if facts.call.ended_by is EndedBy.CALLER and any(
         facts.speaks(channel, end - rule.cut_ms, end) for channel in Channel
     ):

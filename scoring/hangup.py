@@ -19,8 +19,8 @@ _REQUESTS = ("hangup_consent", "further_help")
 def hangup_consent(facts: Facts) -> Verdict:
     """守则 12: the agent who hangs up has asked and been answered, or the caller said goodbye.
 
-    Hanging up while the caller speaks is a veto. Exempt: a lost line, a line without sound after
-    its script, an abusive caller after two civility warnings.
+    Hanging up while the caller speaks is a veto. Exempt: a lost line, a transfer, a line without
+    sound after its script, an abusive caller after two civility warnings.
     """
     rule = facts.rules.hangup_consent
     settled = _settled(facts, rule)
@@ -43,6 +43,8 @@ def _settled(facts: Facts, rule: HangupConsent) -> Verdict | None:
         return verdict(rule, Status.PASS, "caller_hung_up")
     if ended_by is not EndedBy.AGENT or not facts.call.signalling_known:
         return verdict(rule, Status.NA, "unknown")
+    if facts.transferred:
+        return verdict(rule, Status.NA, "transferred")
     if not facts.recorded or not facts.complete:
         return verdict(rule, Status.NA, "incomplete")
     return None

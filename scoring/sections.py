@@ -154,7 +154,7 @@ class Farewell(Rule):
     """守则 9: a voice to see the caller off."""
 
     SAYS: ClassVar[Placeholders] = _says(
-        passed="word", missing="seconds", cut="", lost="", unclear=""
+        passed="word", missing="seconds", cut="", lost="", transferred="", unclear=""
     )
     within_ms: int = Field(ge=0, description="Before the end of the call (ms).")
     cut_ms: int = Field(
@@ -207,6 +207,7 @@ class HangupConsent(Rule):
         cut_off="",
         cut_off_unclear="",
         incomplete="",
+        transferred="",
     )
     within_ms: int = Field(ge=0, description="Request and assent in so long before the end (ms).")
     speaking_ms: int = Field(

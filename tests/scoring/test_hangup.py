@@ -1,11 +1,21 @@
 """挂断先征得同意: who hung up, consent in any order, every exemption, the veto."""
 
 import dataclasses
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from calls.call import Call, EndedBy, EndReason, SideQuality, Signalling
+from calls.call import (
+    Call,
+    Channel,
+    EndedBy,
+    EndReason,
+    EventKind,
+    LegEvent,
+    SideQuality,
+    Signalling,
+)
 from calls.hit import Status
 from tests.scoring.scripted import (
     A,
@@ -190,3 +200,21 @@ def test_mono_and_bad_lines_never_accuse_nor_veto(judge: Judge, way: str) -> Non
     transcript = make_transcript(*lines, apart=way != "mono")
     item = judge(RULE, call, transcript)
     assert (item.status, item.veto) == (Status.REVIEW, None)
+
+
+@pytest.mark.parametrize(
+    ("before_end", "leg", "status"),
+    [(1, A, Status.NA), (15, A, Status.NA), (16, A, Status.FAIL), (1, C, Status.FAIL)],
+)
+@pytest.mark.parametrize("rule", [RULE, "farewell"])
+def test_a_transfer_is_neither_a_hang_up_nor_a_farewell(
+    judge: Judge, rule: str, before_end: int, leg: Channel, status: Status
+) -> None:
+    refer = LegEvent(
+        at=AGENT.ended_at - timedelta(seconds=before_end),
+        monotonic_ms=0,
+        leg=leg,
+        kind=EventKind.REFER,
+    )
+    call = dataclasses.replace(AGENT, events=(refer,))
+    assert judge(rule, call, make_transcript((A, 50, 52, "马上就好"))).status is status
