@@ -17,7 +17,7 @@ function shown(seconds) {
 
 if (player && data) {
   const audio = new Audio();
-  audio.preload = "metadata";
+  audio.preload = "none"; // what is fetched is heard: the audit log counts on it
   audio.src = player.dataset.audio;
   audio.preservesPitch = true;
   let loop = null;
@@ -124,7 +124,7 @@ if (player && data) {
   });
 
   const place = location.hash.match(/^#t=(\d+)$/);
-  if (place) audio.addEventListener("loadedmetadata", () => jump(Number(place[1]), false), { once: true });
+  if (place) jump(Number(place[1]), false);
 
   const answer = await fetch(player.dataset.peaks);
   const peaks = answer.ok ? (await answer.json()).peaks : undefined;

@@ -98,6 +98,8 @@ def test_an_agent_hears_appeals_and_reads_the_decision(
     enter("wangli", "/calls")
     find(browser, "tbody a[data-row-link]").click()
     player_ready(browser)
+    heard = "SELECT count(*) AS many FROM audit WHERE action = 'play_audio'"
+    assert warehouse.rows(heard) == [{"many": 0}]
     find(browser, "mark[data-finding='0']").click()
     wait(browser, lambda b: now_shown(b) > 12.2)
     press(browser, " ")
@@ -105,6 +107,7 @@ def test_an_agent_hears_appeals_and_reads_the_decision(
     find(browser, "#appeal-form summary").click()
     find(browser, "#mark-here").click()
     assert float(find(browser, "#mark-start").get_attribute("value") or 0) > 12
+    assert warehouse.rows(heard)[0]["many"] >= 1
     find(browser, "#appeal-form textarea").send_keys("我是在复述来电人的话")
     find(browser, "#appeal-form button.primary").click()
     wait(browser, lambda b: "待处理" in find(b, "#appeals").text)
