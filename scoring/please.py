@@ -2,37 +2,43 @@
 
 from calls.call import Channel
 from calls.hit import Status
+from calls.speech import Utterance
 from scoring.facts import Facts
+from scoring.sections import PleaseFirst
 from scoring.verdict import Verdict, verdict
-from scoring.words import find, holds
+from scoring.words import find, fold, holds
+
+Passage = tuple[Utterance, ...]
 
 
 def please_first(facts: Facts) -> Verdict:
     """守则 10: the share of the agent's requests that are polite; na under two requests.
 
-    One utterance is one request, however many verbs it holds. Utterances that the recogniser is
-    unsure of count only where they are polite.
+    What is said without a longer pause is one request, however many verbs it holds. A request that
+    opens with 您 may have lost its 请 to the recogniser, which drops a soft first syllable: if the
+    verdict hangs on those, it is a review. Unclear text counts only where it is polite.
     """
     rule = facts.rules.please_first
     polite = 0
-    blunt = []
-    for utterance in facts.utterances[Channel.AGENT]:
-        if not find(rule.request, utterance.text):
+    blunt: list[Utterance] = []
+    clipped: list[Utterance] = []
+    for passage in _passages(facts, rule):
+        asked = [u for u in passage if find(rule.request, u.text)]
+        if not asked:
             continue
-        said = facts.cues(Channel.AGENT, ("please",), None, utterance.start_ms, utterance.end_ms)
-        if said or holds(rule.polite, utterance.text):
+        if _is_polite(facts, rule, passage):
             polite += 1
-        elif not facts.unclear(utterance):
-            blunt.append(utterance)
-    requests = polite + len(blunt)
+        elif not any(map(facts.unclear, passage)):
+            (clipped if fold(asked[0].text).startswith("你") else blunt).append(asked[0])
+    requests = polite + len(blunt) + len(clipped)
     if requests < rule.requests:
         return verdict(rule, Status.NA, "too_few", requests=requests)
-    evidence = tuple(map(facts.place, blunt[:3]))
+    evidence = tuple(map(facts.place, (*blunt, *clipped)[:3]))
     if polite / requests >= rule.share:
         return verdict(
             rule, Status.PASS, "passed", polite=polite, requests=requests, evidence=evidence
         )
-    return verdict(
+    answer = verdict(
         rule,
         Status.FAIL,
         "failed",
@@ -41,3 +47,25 @@ def please_first(facts: Facts) -> Verdict:
         limit=f"{rule.share:.0%}",
         evidence=evidence,
     )
+    if (polite + len(clipped)) / requests >= rule.share:
+        note = facts.rules.notes.say["unsure"]
+        return Verdict(Status.REVIEW, note.format(said=answer.said), evidence)
+    return answer
+
+
+def _passages(facts: Facts, rule: PleaseFirst) -> list[Passage]:
+    """The agent's utterances, those with short pauses between them together."""
+    passages: list[Passage] = []
+    for utterance in facts.utterances[Channel.AGENT]:
+        if passages and utterance.start_ms - passages[-1][-1].end_ms <= rule.pause_ms:
+            passages[-1] = (*passages[-1], utterance)
+        else:
+            passages.append((utterance,))
+    return passages
+
+
+def _is_polite(facts: Facts, rule: PleaseFirst, passage: Passage) -> bool:
+    if any(holds(rule.polite, u.text) for u in passage):
+        return True
+    start, end = passage[0].start_ms, passage[-1].end_ms
+    return bool(facts.cues(Channel.AGENT, ("please",), None, start, end))

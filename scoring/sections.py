@@ -136,6 +136,7 @@ class PleaseFirst(Rule):
     )
     requests: int = Field(ge=1, description="Fewer requests than this are na.")
     share: float = Field(ge=0, le=1, description="Share that must be polite.")
+    pause_ms: int = Field(ge=0, description="Speech with shorter pauses is one request (ms).")
     request: Words = Field(description="Words that ask the caller to do something.")
     polite: Words = Field(description="Words that make a request polite.")
 

@@ -77,11 +77,27 @@ def test_a_mono_mix_cannot_tell_who_was_silent(judge: Judge) -> None:
         ([], Status.NA),
         (["申请表提供一下", "核对一下"], Status.FAIL),
         (["我核对一下", "您说得对"], Status.NA),
+        (["让您稍等了", "说一下地址"], Status.NA),
+        (["您说一下地址", "您留一下电话"], Status.REVIEW),
+        (["您说一下地址", "留一下电话", "核对一下"], Status.FAIL),
     ],
 )
 def test_please_first(judge: Judge, texts: list[str], status: Status) -> None:
     lines: list[Any] = [(A, 5.0 * n, 5.0 * n + 2, text) for n, text in enumerate(texts)]
     assert judge("please_first", CALL, make_transcript(*lines)).status is status
+
+
+@pytest.mark.parametrize(("pause", "status"), [(1.5, Status.NA), (1.501, Status.FAIL)])
+def test_what_is_said_in_one_breath_is_one_request(
+    judge: Judge, pause: float, status: Status
+) -> None:
+    lines = ((A, 5, 7, "说一下地址"), (A, 7 + pause, 10, "留一下电话"))
+    assert judge("please_first", CALL, make_transcript(*lines)).status is status
+
+
+def test_a_polite_end_makes_the_whole_request_polite(judge: Judge) -> None:
+    lines = ((A, 5, 6, "稍等"), (A, 7, 9, "我帮您查一下可以吗"), (A, 20, 22, "麻烦您说一下地址"))
+    assert judge("please_first", CALL, make_transcript(*lines)).status is Status.PASS
 
 
 def test_please_heard_by_the_phrasebook_counts_and_unclear_requests_do_not(judge: Judge) -> None:
