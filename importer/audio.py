@@ -22,6 +22,8 @@ AUDIO_SUFFIXES = frozenset(
     {".wav", ".wav49", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".gsm", ".g729", ".729"}
     | {".alaw", ".al", ".ulaw", ".ul", ".sln", ".raw"}
 )
+_EARLY_MS = 1_500
+"""Records of whole seconds are off by up to one second."""
 _RAW = {".alaw": "a", ".al": "a", ".ulaw": "u", ".ul": "u", ".sln": "s", ".raw": "s"}
 _REFUSED = {
     ".g729": "G.729 has no free decoder that a site may rely on",
@@ -45,12 +47,13 @@ class Sides:
     """What the left channel of ``both`` is."""
 
 
-def bring_in(sides: Sides, folder: Path) -> Recording:
+def bring_in(sides: Sides, folder: Path, *, talk_ms: int | None = None) -> Recording:
     """Write ``folder/recording.wav`` from a call's files; the originals are only read.
 
     Two mono files, or one of two channels, become left caller and right agent; one mono file
     stays mono with ``channels`` empty, which later stages take as low trust. The shorter side
-    ends in silence.
+    ends in silence. ``talk_ms`` is the time from answer to end, where it is known: a recording that
+    is longer began before the answer, and its beginning is left out so that 0 ms is the answer.
     """
     target = folder / RECORDING_FILE
     channels: tuple[Channel, ...] = (Channel.CALLER, Channel.AGENT)
@@ -69,6 +72,8 @@ def bring_in(sides: Sides, folder: Path) -> Recording:
             pair = whole if sides.left is Channel.CALLER else whole[:, ::-1]
         else:
             raise RecordingError(f"{sides.both.name} has {whole.shape[1]} channels", remedy=_REMEDY)
+    if talk_ms is not None and len(pair) * 1000 // RATE > talk_ms + _EARLY_MS:
+        pair = pair[-(talk_ms * RATE // 1000) :]
     return write_recording(target, pair, channels)
 
 

@@ -1,4 +1,4 @@
-"""A folder of audio with a CSV or JSON list of its calls; a small TOML says which column is what."""
+"""A folder of audio with a CSV or JSON list of its calls; a small TOML says what is where."""
 
 import csv
 import json
