@@ -30,6 +30,8 @@ log = structlog.get_logger()
 API = "/api/"
 _GZIP_LEAST = 1024
 _GZIP_LEVEL = 5
+_QUEUE_S = 20.0
+"""After how long a new call may come up in the queue."""
 _FIGURES_S = 15.0
 """How old the overview's figures may be."""
 _CODES = {404: "not_found", 405: "wrong_method", 413: "too_large"}
@@ -61,6 +63,7 @@ def create_app(
         clock=clock,
         board=board,
         figures=Memo(_FIGURES_S, ticks),
+        waiting=Memo(_QUEUE_S, ticks),
     )
     gate = app.state.gate = Gate(app, check)
     for room in (doors, figures, calls, qa, live, admin, api):

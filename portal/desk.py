@@ -18,6 +18,7 @@ from portal.clock import Clock
 from portal.figures import Overview
 from portal.memo import Memo
 from portal.ports import Board, Store
+from portal.reviews import Entry
 from portal.sessions import DoorToken, Session, Sessions
 from portal.settings import PortalSettings
 from portal.words import LANGUAGES, Words, words
@@ -66,6 +67,8 @@ class Desk:
     board: Callable[[], Board] | None
     figures: Memo[Overview]
     """The overview's figures, kept for a few seconds: every supervisor's screen asks for them."""
+    waiting: Memo[list[Entry]]
+    """The queue of each reach, kept for a few seconds."""
     watchers: int = 0
     """Open streams of the live board."""
     environment: Environment = field(init=False)

@@ -9,6 +9,7 @@ from calls.hit import Status
 from portal.access import Person
 from portal.clock import Clock
 from portal.errors import RefusalError, forbidden
+from portal.memo import Memo
 from portal.ports import Cursor, Store
 from portal.records import CallFile, open_call, reach_params, rulings
 from portal.settings import PortalSettings
@@ -42,6 +43,8 @@ class Reviews:
     store: Store
     settings: PortalSettings
     clock: Clock
+    waiting: Memo[list[Entry]]
+    """What waits for a reach, kept for some seconds; what is decided meanwhile is left out."""
 
     def queue(self, person: Person) -> list[Entry]:
         """What waits for this reviewer: vetoes, then doubts (least sure first), then samples.
@@ -51,12 +54,30 @@ class Reviews:
         """
         if person.reach.nothing:
             return []
+        today = self._today()
+        waiting = self.waiting.get(
+            (person.reach, person.agent, today), lambda: self._waiting(person, today)
+        )
+        done = {
+            (row["call_id"], row["rule"], row["finding"])
+            for row in self.store.rows(
+                "SELECT call_id, rule, finding FROM reviews"
+                " WHERE call_id IN (SELECT unnest($calls::TEXT[]))"
+                " AND (decision <> 'skip' OR (reviewer = $me AND reviewed_at >= $today))",
+                {
+                    "calls": [entry.call_id for entry in waiting],
+                    "me": person.user_id,
+                    "today": today,
+                },
+            )
+        }
+        return [e for e in waiting if (e.call_id, e.rule, e.finding) not in done]
+
+    def _waiting(self, person: Person, today: datetime) -> list[Entry]:
         params = {
             **reach_params(person.reach),
-            "me": person.user_id,
             "my_agent": person.agent,
-            "today": self._today(),
-            "since": self._today() - timedelta(days=1),
+            "since": today - timedelta(days=1),
             "share": self.settings.queue_share,
             "many": _QUEUE,
         }

@@ -197,7 +197,9 @@ def list_calls(
     desk, person = desk_of(request), person_of(request)
     asked = wanted(agent, team, rule, show, since, until)
     zone = ZoneInfo(desk.settings.time_zone)
-    found = calls_page(desk.store, person.reach, asked, zone, after=after, many=limit)
+    found = calls_page(
+        desk.store, person.reach, asked, zone, now=desk.clock(), after=after, many=limit
+    )
     rows = [
         CallRow.model_validate({**row, "caller": mask_number(row["caller"])}) for row in found.rows
     ]

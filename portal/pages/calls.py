@@ -60,7 +60,7 @@ def calls(
     desk, person = desk_of(request), person_of(request)
     asked = wanted(agent, team, rule, show, since, until)
     zone = ZoneInfo(desk.settings.time_zone)
-    found = calls_page(desk.store, person.reach, asked, zone, after=after)
+    found = calls_page(desk.store, person.reach, asked, zone, now=desk.clock(), after=after)
     context = {
         "found": found,
         "asked": asked,

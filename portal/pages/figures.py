@@ -40,7 +40,9 @@ def me(request: Request) -> Response:
     context = {
         "mine": found,
         "days": MY_DAYS,
-        "found": calls_page(desk.store, person.reach, Filter(), zone, many=_LATEST),
+        "found": calls_page(
+            desk.store, person.reach, Filter(), zone, now=desk.clock(), many=_LATEST
+        ),
         "own": True,
         "chart": {
             "trend": {
@@ -139,7 +141,7 @@ def calls_file(
     desk, person = desk_of(request), person_of(request)
     zone = ZoneInfo(desk.settings.time_zone)
     asked = wanted(agent, team, rule, show, since, until)
-    found = calls_page(desk.store, person.reach, asked, zone, many=_MOST_ROWS)
+    found = calls_page(desk.store, person.reach, asked, zone, now=desk.clock(), many=_MOST_ROWS)
     if found.next:
         raise RefusalError(422, "too_many_rows", rows=str(_MOST_ROWS))
     t = words_of(request)

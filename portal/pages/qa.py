@@ -32,7 +32,7 @@ def add(gate: Gate) -> None:
 
 
 def _reviews(desk: Desk) -> Reviews:
-    return Reviews(desk.store, desk.settings, desk.clock)
+    return Reviews(desk.store, desk.settings, desk.clock, desk.waiting)
 
 
 def queue(request: Request) -> Response:

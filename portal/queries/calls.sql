@@ -7,6 +7,7 @@ WITH picked AS (
       AND ($agent::TEXT IS NULL OR agent = $agent)
       AND ($team::TEXT IS NULL OR team = $team)
       AND ($since::TIMESTAMP IS NULL OR invited_at >= $since)
+      AND ($floor::TIMESTAMP IS NULL OR invited_at >= $floor)
       AND ($until::TIMESTAMP IS NULL OR invited_at < $until)
       AND ($at::TIMESTAMP IS NULL OR (invited_at, call_id) < ($at::TIMESTAMP, $after::TEXT))
       AND ($rule::TEXT IS NULL OR call_id IN

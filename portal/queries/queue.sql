@@ -1,4 +1,4 @@
--- What waits for one reviewer: vetoes, doubts (least sure first), then the day's samples.
+-- What waits for reviewers of one reach: vetoes, doubts (least sure first), then the day's samples.
 WITH claims AS (
     SELECT f.call_id, f.rule, f.place AS finding, f.status, f.confidence,
            f.severity = 'critical' AS veto
@@ -29,7 +29,7 @@ WHERE ($reach_agent::TEXT IS NULL OR c.agent = $reach_agent)
   AND NOT EXISTS (
     FROM reviews v
     WHERE v.call_id = e.call_id AND v.rule = e.rule AND v.finding IS NOT DISTINCT FROM e.finding
-      AND (v.decision <> 'skip' OR (v.reviewer = $me AND v.reviewed_at >= $today::TIMESTAMP))
+      AND v.decision <> 'skip'
 )
 ORDER BY e.urgency, e.confidence NULLS LAST, c.invited_at, e.call_id, e.finding
 LIMIT $many
