@@ -11,6 +11,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -70,9 +71,12 @@ class Account(pj.Account):  # type: ignore[misc]
     def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
         """Note the INVITE and take hold of its call."""
         moment = self._clock.now()
-        leg = Leg(self, Channel.CALLER, self._clock, self._facts, prm.callId)
-        source = prm.rdata.srcAddress.rsplit(":", 1)[0].strip("[]")
-        self._arrivals.append(Arrival(leg, moment, source, prm.rdata.wholeMsg))
+        try:
+            leg = Leg(self, Channel.CALLER, self._clock, self._facts, prm.callId)
+            source = prm.rdata.srcAddress.rsplit(":", 1)[0].strip("[]")
+            self._arrivals.append(Arrival(leg, moment, source, prm.rdata.wholeMsg))
+        except Exception as error:  # noqa: BLE001 (nothing may pass through the C library)
+            log.error("an INVITE could not be taken", error=type(error).__name__)
 
 
 class Endpoint:
@@ -127,20 +131,21 @@ class Endpoint:
                     deadline = float("inf")
 
     def step(self, now_ms: float) -> None:
-        """Act on everything that was noted, then on the clock."""
+        """Act on everything that was noted, then on the clock.
+
+        What goes wrong with one call ends that call and no other.
+        """
         while self.arrivals:
-            self._take(self.arrivals.popleft())
+            arrival = self.arrivals.popleft()
+            self._guard(partial(self._take, arrival), arrival.leg)
         while self.facts:
             fact = self.facts.popleft()
             self.last_sip = fact.moment
-            if fact.leg.session is not None:
-                try:
-                    fact.leg.session.handle(fact)
-                except SipLibraryError as error:
-                    log.error("call in trouble", error=reason_of(error))
-                    fact.leg.session.end(_UNAVAILABLE)
-        for session in self.sessions:
-            session.tick(now_ms)
+            session = fact.leg.session
+            if session is not None:
+                self._guard(partial(session.handle, fact), session)
+        for each in self.sessions:
+            self._guard(partial(each.tick, now_ms), each)
         if any(session.done for session in self.sessions):
             self.sessions = [session for session in self.sessions if not session.done]
 
@@ -154,6 +159,17 @@ class Endpoint:
             self._account = None
         gc.collect()
         self._library.libDestroy()
+
+    def _guard(self, act: Callable[[], None], blamed: "Session | Leg") -> None:
+        """Act, and end what is to blame for a failure instead of the process."""
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 (a process carries many citizens' calls)
+            log.error("call in trouble", error=type(error).__name__, reason=reason_of(error))
+            try:
+                blamed.end(_UNAVAILABLE)
+            except Exception as second:  # noqa: BLE001
+                log.error("call cannot be ended", error=type(second).__name__)
 
     def _take(self, arrival: Arrival) -> None:
         """Let an INVITE in, send it elsewhere, or refuse it."""

@@ -5,6 +5,7 @@ another call's SIP. A live folder that nobody holds is finished, whether its pro
 died over it.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,7 @@ from calls.codec import write_record
 from calls.errors import HandoverError, RecordingError
 from calls.handover import CALL_FILE, RECORDING_FILE, Spool, Stage
 from telephony.journal import read_journal
+from telephony.quality import rate_sides
 from telephony.story import call_of, is_closed
 
 log = structlog.get_logger()
@@ -23,6 +25,10 @@ PIPELINE_MS = 12
 """What a recording lags: a frame waits for the conference bridge's next tick (0–20 ms) and in the
 jitter buffer (20 ms), less the tick that the recorder waits for its first. Measured 1–23 ms on
 loopback with both PJSIP builds; the middle is taken off, so that 0 ms is the answer ± 12 ms."""
+
+
+_SHORT_MS = 500
+"""A recording shorter than its call by more than this is not complete: the disk was full."""
 
 
 def side_file(channel: Channel) -> str:
@@ -56,18 +62,19 @@ def finish_live(spool: Spool, coding: wav.Coding) -> list[str]:
 def finish(folder: Path, coding: wav.Coding) -> None:
     """Join the sides of one closed call and write its record into the folder."""
     story = read_journal(folder)
+    call = call_of(story, None)
     whole = is_closed(story)
-    recording = None
     sides = [folder / side_file(channel) for channel in Channel]
     if all(map(_has_audio, sides)):
+        quality = rate_sides(story.quality, {c: folder / side_file(c) for c in Channel})
         info = wav.join(sides[0], sides[1], folder / RECORDING_FILE, coding, skip_ms=PIPELINE_MS)
         recording = Recording(
             path=RECORDING_FILE,
             sample_rate=info.sample_rate,
             duration_ms=info.duration_ms,
-            complete=whole,
+            complete=whole and info.duration_ms >= call.duration_ms - _SHORT_MS,
         )
-    call = call_of(story, recording)
+        call = replace(call, recording=recording, quality=quality)
     if not whole:
         log.warning("a call broken by a kill was closed", call_id=call.call_id)
     write_record(folder / CALL_FILE, call)

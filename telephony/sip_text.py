@@ -4,7 +4,7 @@ import re
 
 _USER = re.compile(r"(?:sips?|tel):(?P<user>[^@;>\s]+)", re.IGNORECASE)
 _SAFE_USER = re.compile(r"[A-Za-z0-9+*#._-]{1,64}")
-_CALL_ID = re.compile(r"^(?:call-id|i)\s*:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+_CALL_ID = re.compile(r"^(?:call-id|i)\s*:\s*([!-~]{1,200})\s*$", re.IGNORECASE | re.MULTILINE)
 _REQUEST_USER = re.compile(r"^\w+\s+sips?:(?P<user>[^@;>\s]+)@", re.IGNORECASE)
 _DIRECTION = re.compile(r"^a=(sendrecv|sendonly|recvonly|inactive)\s*$", re.MULTILINE)
 _HELD = frozenset({"sendonly", "inactive"})
@@ -24,7 +24,7 @@ def called_number(invite: str) -> str:
 
 
 def call_id_of(message: str) -> str:
-    """The Call-ID header of a message, or empty."""
+    """The Call-ID header of a message; empty when it is not plain text that is safe to store."""
     found = _CALL_ID.search(message)
     return found[1] if found else ""
 

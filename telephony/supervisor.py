@@ -36,6 +36,8 @@ class ChildHealth:
 
     port: int
     running: bool
+    ready: bool = False
+    """Whether it listens."""
     calls: int = 0
     draining: bool = False
     refused: int = 0
@@ -115,6 +117,7 @@ class TapSupervisor:
             ChildHealth(
                 port=self.settings.port + child.index,
                 running=child.process is not None and child.process.poll() is None,
+                ready=child.ready.is_set() and not child.failure,
                 restarts=child.restarts,
                 **{
                     key: child.said[key]

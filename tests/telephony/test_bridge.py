@@ -96,9 +96,7 @@ def test_every_ending(
     assert call.ringing_at is not None
 
 
-def test_nobody_at_the_agents_address_ends_the_callers_call(
-    tap_of: TapOf, phones: Phones
-) -> None:
+def test_nobody_at_the_agents_address_ends_the_callers_call(tap_of: TapOf, phones: Phones) -> None:
     tap = tap_of(ring_timeout_s=5)
     caller = phones(call=tap.uri)
     caller.wait()
