@@ -13,6 +13,8 @@ _COMPACT = {"i": "call-id", "f": "from", "t": "to", "l": "content-length", "c": 
 _USER = re.compile(r"(?:sips?|tel):([^@;>\s]*)", re.IGNORECASE)
 _TAG = re.compile(r";\s*tag=([^;>\s]+)", re.IGNORECASE)
 _MAX_MESSAGE = 1 << 18
+_MAX_EARLY = 64
+"""Segments that may wait for one that is missing; then the next start of a message counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +163,19 @@ class _Stream:
             return
         if not packet.payload:
             return
-        if self._next is None or (len(self._early) > 64 and not self._data):
-            self._next, self._early, self._data = packet.sequence, {}, b""
         self._early[packet.sequence] = packet.payload
+        if len(self._early) > _MAX_EARLY:
+            self._next, self._data = None, b""
+            self._early = {packet.sequence: packet.payload}
+        if self._next is None:
+            starts = [at for at, part in self._early.items() if _START.match(part)]
+            if not starts:
+                return
+            self._next = starts[0]
         for _ in range(len(self._early)):
             sequence = min(self._early, key=self._ahead)
             ahead = self._ahead(sequence)
             if ahead > 0:
-                if len(self._early) > 64:
-                    self._data, self._next = b"", sequence
-                    continue
                 return
             fresh = self._early.pop(sequence)[-ahead:] if ahead else self._early.pop(sequence)
             self._data = (self._data + fresh)[-_MAX_MESSAGE:]
