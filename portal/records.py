@@ -20,6 +20,8 @@ from portal.verdicts import Revised, Ruling, revise
 PAGE = 50
 _WINDOWS = (timedelta(days=2), timedelta(days=30), None)
 """How far back a page of calls is looked for, widening until it is full."""
+YEARS = range(1990, 2200)
+"""Years that a date may be of: the arithmetic of days ends at neither edge."""
 SHOWS = ("", "fail", "review", "veto", "appeal", "missed")
 LONGEST_SEARCH = 60
 SHORTEST_SEARCH = 2
@@ -76,6 +78,19 @@ class CallFile:
     """Scores beside the automatic one, in order: ``reviewed``, ``decided``."""
     revised: Revised
     """Items and findings as they stand now."""
+
+
+def day_of(text: str) -> date | None:
+    """A day as ``YYYY-MM-DD``, None when empty; anything else is refused (422)."""
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise RefusalError(422, "bad_request") from error
+    if day.year not in YEARS:
+        raise RefusalError(422, "bad_request")
+    return day
 
 
 def reach_params(reach: Reach) -> dict[str, object]:
@@ -139,7 +154,7 @@ def _place(after: str) -> tuple[datetime | None, str | None]:
         moment = datetime.fromisoformat(at)
     except ValueError as error:
         raise RefusalError(422, "bad_request") from error
-    if moment.tzinfo is None or not call_id:
+    if moment.tzinfo is None or not call_id or moment.year not in YEARS:
         raise RefusalError(422, "bad_request")
     return moment, call_id
 

@@ -1,6 +1,5 @@
 """Calls: the list, one call with its audio, an agent's answer to it, and search."""
 
-from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -16,7 +15,7 @@ from portal.desk import desk_of, go, page, person_of
 from portal.errors import RefusalError, not_found
 from portal.masks import mask_text
 from portal.peaks import peaks
-from portal.records import SHOWS, Filter, calls_page, open_call, owner, search, teams
+from portal.records import SHOWS, Filter, calls_page, day_of, open_call, owner, search, teams
 from portal.timeline import timeline
 from portal.transcripts import lines
 
@@ -38,12 +37,9 @@ def add(gate: Gate) -> None:
 
 def wanted(agent: str, team: str, rule: str, show: str, since: str, until: str) -> Filter:
     """The filter that an address asks for."""
-    try:
-        first = date.fromisoformat(since) if since else None
-        last = date.fromisoformat(until) if until else None
-    except ValueError as error:
-        raise RefusalError(422, "bad_request") from error
-    return Filter(agent=agent, team=team, rule=rule, show=show, since=first, until=last)
+    return Filter(
+        agent=agent, team=team, rule=rule, show=show, since=day_of(since), until=day_of(until)
+    )
 
 
 def calls(

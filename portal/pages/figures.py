@@ -14,7 +14,7 @@ from portal.errors import RefusalError
 from portal.figures import LEAST_PARITY, MY_DAYS, Overview, mine, overview
 from portal.masks import mask_number
 from portal.pages.calls import Day, Text, wanted
-from portal.records import Filter, calls_page, teams
+from portal.records import Filter, calls_page, day_of, teams
 from portal.words import Words
 from portal.workbook import MEDIA_TYPE, Sheet, workbook
 
@@ -65,11 +65,8 @@ def period(request: Request, since: str, until: str) -> tuple[date, date, ZoneIn
     """The days asked for; by default the last seven."""
     desk = desk_of(request)
     zone = ZoneInfo(desk.settings.time_zone)
-    try:
-        last = date.fromisoformat(until) if until else desk.clock().astimezone(zone).date()
-        first = date.fromisoformat(since) if since else last - timedelta(days=6)
-    except ValueError as error:
-        raise RefusalError(422, "bad_request") from error
+    last = day_of(until) or desk.clock().astimezone(zone).date()
+    first = day_of(since) or last - timedelta(days=6)
     if first > last or last - first > _LONGEST_PERIOD:
         raise RefusalError(422, "bad_request")
     return first, last, zone

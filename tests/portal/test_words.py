@@ -1,6 +1,7 @@
 """The catalogue: both languages whole, every key of the pages there, none left over."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,14 @@ GROUPS = (
 """Keys that pages put together from a value: ``t("status." ~ item.status)``."""
 
 
-def used() -> set[str]:
+@cache
+def used() -> frozenset[str]:
     found: set[str] = set()
     for path in [*ROOM.rglob("*.html"), *ROOM.rglob("*.py")]:
         text = path.read_text(encoding="utf-8")
         for pattern in (USED, BY_NAME):
             found.update(match[1] for match in pattern.finditer(text))
-    return {key for key in found if not key.endswith(("_", ".html"))}
+    return frozenset(key for key in found if not key.endswith(("_", ".html")))
 
 
 def test_the_languages_have_the_same_keys_and_places() -> None:
