@@ -31,8 +31,8 @@ _CDR = (
     "duration billsec disposition amaflags uniqueid userfield"
 )
 _CDR_KEYS = tuple(_CDR.split())
-_CEL_NAME, _CEL_LINK, _CEL_EXTRA = 9, 15, 19
-"""Places in cel_custom.conf's sample line: channel name, linkedid, eventextra."""
+_CEL_NAME, _CEL_LINK, _CEL_EXTRA = 9, 15, -1
+"""Places in cel_custom.conf's sample line: channel name, linkedid, eventextra (last)."""
 _DEVICE = re.compile(r"^[A-Za-z0-9]+/([^-@/;]+)")
 _REASONS = {"BUSY": EndReason.BUSY, "NO ANSWER": EndReason.NO_ANSWER, "FAILED": EndReason.REJECTED}
 
@@ -168,8 +168,8 @@ class AsteriskSource:
             except (IndexError, ImportSourceError):
                 continue
             if at is not None and len(fields) > _CEL_LINK:
-                extra = fields[_CEL_EXTRA] if len(fields) > _CEL_EXTRA else ""
-                event = _Event(fields[0], at, fields[_CEL_NAME], _hangup_source(extra))
+                ended_by = _hangup_source(fields[_CEL_EXTRA])
+                event = _Event(fields[0], at, fields[_CEL_NAME], ended_by)
                 self._cel[fields[_CEL_LINK]].append(event)
 
     def _read_queue(self) -> None:
