@@ -5,6 +5,7 @@ JSON line each, on stdout. SIGTERM, or the end of its supervisor, drains it.
 """
 
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -25,6 +26,9 @@ _HEALTH_MS = 1000
 def main() -> int:
     """Run one tap process until it is told to stop."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # A call takes eight descriptors; the common limit of 1024 would end at 120 calls.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     orders = msgspec.json.decode(sys.stdin.buffer.readline())
     settings = TapSettings.model_validate(orders["settings"])
     talk = Talk()

@@ -41,9 +41,8 @@ def measure(path: Path) -> Loudness:
     """Clipping, silence and level of a mono WAV; RecordingError when it cannot be read."""
     size = round(wav.inspect(path).sample_rate * FRAME_S)
     samples = wav.read(path, 0)
-    power = np.array(
-        [float(np.mean(samples[at : at + size] ** 2)) for at in range(0, len(samples), size)]
-    )
+    padded = np.pad(samples, (0, -len(samples) % size)).reshape(-1, size)
+    power = np.mean(padded**2, axis=1)
     speaking = power >= 10 ** (SILENT_DBFS / 10)
     return Loudness(
         clipped_share=round(float(np.mean(np.abs(samples) >= CLIPPED)), 5),

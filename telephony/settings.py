@@ -82,6 +82,12 @@ class TapSettings(BaseModel):
     recording_coding: str = Field(
         default="ALAW", pattern="^(PCM_16|ALAW|ULAW)$", description="How recordings are kept."
     )
+    health_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Loopback HTTP port of /health and /metrics; 0: none.",
+    )
     siprec: SiprecSettings = Field(
         default_factory=SiprecSettings, description="The SIPREC recording server."
     )

@@ -18,6 +18,7 @@ from calls import wav
 from calls.errors import TapError
 from calls.handover import Spool
 from telephony.finish import finish_live
+from telephony.health import ChildHealth, HealthServer, look
 from telephony.settings import TapSettings
 
 log = structlog.get_logger()
@@ -28,21 +29,6 @@ _READY_S = 20
 _LOOK_S = 0.1
 _GRACE_S = 10
 """What a process may take beyond the drain before it is killed."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChildHealth:
-    """What one tap process last said of itself."""
-
-    port: int
-    running: bool
-    ready: bool = False
-    """Whether it listens."""
-    calls: int = 0
-    draining: bool = False
-    refused: int = 0
-    restarts: int = 0
-    last_sip: str | None = None
 
 
 @dataclass
@@ -67,12 +53,18 @@ class TapSupervisor:
         self._children = [_Child(index) for index in range(settings.children)]
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._server: HealthServer | None = None
 
     def start(self) -> None:
         """Finish what a kill left, start the processes, and wait until each listens.
 
-        Errors: TapError when a process cannot start (its port is taken, no SIP library).
+        Errors: TapError when a process cannot start (its port is taken, no SIP library), or
+        the health port is taken.
         """
+        if self.settings.health_port:
+            self._server = HealthServer(
+                self.settings.health_port, lambda: look(self.health(), self.spool)
+            )
         self.finish()
         for child in self._children:
             self._launch(child)
@@ -106,6 +98,9 @@ class TapSupervisor:
                 child.process.kill()
                 child.process.wait()
                 child.process = None
+        if self._server is not None:
+            self._server.close()
+            self._server = None
 
     def finish(self) -> list[str]:
         """Finish and hand over every call that no process holds; returns their ids."""

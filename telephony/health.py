@@ -1,0 +1,139 @@
+"""The tap's health on loopback HTTP: ``/health`` as JSON, ``/metrics`` for Prometheus.
+
+An administrator is to know that the tap is deaf before anyone else does. Counts and times only:
+no number, name or speech.
+"""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from calls.errors import TapError
+from calls.handover import Spool, Stage
+
+_LOW_DISK = 2**30
+"""Free bytes under which the tap is not well: some 17 hours of A-law, both sides."""
+_OK, _NOT_FOUND, _UNAVAILABLE = 200, 404, 503
+
+
+@dataclass(frozen=True, slots=True)
+class ChildHealth:
+    """What one tap process last said of itself."""
+
+    port: int
+    running: bool
+    ready: bool = False
+    """Whether it listens."""
+    calls: int = 0
+    draining: bool = False
+    refused: int = 0
+    """INVITEs turned away since the process began: strangers, overload, drain."""
+    restarts: int = 0
+    """Deaths in a row, as the back-off counts them."""
+    last_sip: str | None = None
+    """When it last heard SIP, ISO-8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class TapHealth:
+    """The whole tap: its processes, its spool and its disk."""
+
+    children: tuple[ChildHealth, ...]
+    spool: dict[str, int]
+    """Calls a stage."""
+    disk_free_bytes: int
+
+    @property
+    def well(self) -> bool:
+        """Whether every process listens and the disk has room."""
+        listening = all(child.running and child.ready for child in self.children)
+        return listening and self.disk_free_bytes >= _LOW_DISK
+
+
+def look(children: list[ChildHealth], spool: Spool) -> TapHealth:
+    """The state at this moment."""
+    return TapHealth(
+        tuple(children),
+        {stage.value: len(spool.waiting(stage)) for stage in Stage},
+        shutil.disk_usage(spool.root).free,
+    )
+
+
+class _Collector:
+    """Prometheus' view of the state at the time of the scrape."""
+
+    def __init__(self, state: Callable[[], TapHealth]) -> None:
+        self._state = state
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges."""
+        state = self._state()
+        for name, text, value in (
+            ("up", "Whether the process listens.", lambda c: float(c.running and c.ready)),
+            ("calls", "Calls under way.", lambda c: c.calls),
+            ("refused", "INVITEs turned away since the process began.", lambda c: c.refused),
+            ("restarts", "Deaths in a row.", lambda c: c.restarts),
+        ):
+            gauge = GaugeMetricFamily(f"sansheng_tap_{name}", text, labels=["port"])
+            for child in state.children:
+                gauge.add_metric([str(child.port)], value(child))
+            yield gauge
+        spool = GaugeMetricFamily("sansheng_spool_calls", "Calls in a stage.", labels=["stage"])
+        for stage, depth in state.spool.items():
+            spool.add_metric([stage], depth)
+        yield spool
+        yield GaugeMetricFamily(
+            "sansheng_disk_free_bytes", "Space left for recordings.", value=state.disk_free_bytes
+        )
+
+
+class HealthServer:
+    """Serves both pages on 127.0.0.1 until closed."""
+
+    def __init__(self, port: int, state: Callable[[], TapHealth]) -> None:
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Collector(state))
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path == "/health":
+                    now = state()
+                    body = json.dumps({"well": now.well, **asdict(now)}).encode()
+                    self._reply(_OK if now.well else _UNAVAILABLE, "application/json", body)
+                elif self.path == "/metrics":
+                    self._reply(_OK, "text/plain; version=0.0.4", generate_latest(registry))
+                else:
+                    self._reply(_NOT_FOUND, "text/plain", b"/health or /metrics\n")
+
+            def _reply(self, code: int, kind: str, body: bytes) -> None:
+                self.send_response(code)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                """Scrapes are not logged."""
+
+        try:
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        except OSError as error:
+            raise TapError(
+                f"cannot serve health on 127.0.0.1:{port} ({error.strerror})",
+                remedy="change [telephony] health_port, or 0 for none",
+            ) from error
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

@@ -1,0 +1,90 @@
+"""Health pages say what the administrator needs, and say it when the tap is not well."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from calls.errors import TapError
+from calls.handover import Spool, Stage
+from telephony.health import ChildHealth, HealthServer, TapHealth, look
+
+GOOD = ChildHealth(port=5070, running=True, ready=True, calls=2, refused=3)
+
+
+class _State:
+    def __init__(self, health: TapHealth) -> None:
+        self.health = health
+
+    def __call__(self) -> TapHealth:
+        return self.health
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> _State:
+    spool = Spool(tmp_path)
+    spool.begin("a1")
+    return _State(replace(look([GOOD], spool), disk_free_bytes=2**40))
+
+
+@pytest.fixture
+def server(state: _State) -> Iterator[HealthServer]:
+    started = HealthServer(0, state)
+    yield started
+    started.close()
+
+
+def _get(server: HealthServer, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}") as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_health_is_json(server: HealthServer) -> None:
+    code, body = _get(server, "/health")
+    assert code == 200
+    said = json.loads(body)
+    assert said["well"] is True
+    assert said["spool"][Stage.LIVE] == 1
+    assert said["children"][0]["calls"] == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"children": (replace(GOOD, running=False),)},
+        {"children": (GOOD, replace(GOOD, ready=False))},
+        {"disk_free_bytes": 1000},
+    ],
+)
+def test_a_tap_that_is_not_well_answers_503(
+    server: HealthServer, state: _State, change: dict[str, object]
+) -> None:
+    state.health = replace(state.health, **change)  # type: ignore[arg-type]
+    code, body = _get(server, "/health")
+    assert code == 503
+    assert json.loads(body)["well"] is False
+
+
+def test_metrics_are_for_prometheus(server: HealthServer) -> None:
+    code, body = _get(server, "/metrics")
+    assert code == 200
+    assert 'sansheng_tap_calls{port="5070"} 2.0' in body
+    assert 'sansheng_tap_up{port="5070"} 1.0' in body
+    assert 'sansheng_spool_calls{stage="live"} 1.0' in body
+
+
+def test_another_path_is_not_found(server: HealthServer) -> None:
+    assert _get(server, "/")[0] == 404
+
+
+def test_a_taken_health_port_is_named(server: HealthServer, state: _State) -> None:
+    with pytest.raises(TapError, match=str(server.port)):
+        HealthServer(server.port, state)
