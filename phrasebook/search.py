@@ -73,7 +73,8 @@ def check_text(book: Phrasebook, speaker: Channel, text: str, prev: str = "") ->
     sentence = read_sentence(text)
     if not sentence.text:
         return ()
-    candidates = _forbidden(book, utterance, 0, sentence, prev, opening=not prev.strip())
+    opening = not prev.strip()
+    candidates = _forbidden(book, utterance, 0, sentence, prev, opening=opening, as_written=True)
     return verdict.decide_text(candidates)
 
 
@@ -92,7 +93,9 @@ def _forbidden(
     previous: str,
     *,
     opening: bool,
+    as_written: bool = False,
 ) -> list[Candidate]:
+    """``as_written``: the text is what was said, so that likeness of sound alone is no evidence."""
     matches = [
         match
         for match in _indexes(book).forbidden.find(sentence.text)
@@ -106,10 +109,12 @@ def _forbidden(
         alone = whole and len(sentence.starts) == 1
         guards = guards_of(book, match.phrase, utterance.text, opening=opening)
         if not alone or guards:
-            said = _in_place(sentence, match)
+            said = utterance.text if as_written else _in_place(sentence, match)
             likelihood = meaning_model.likelihood(said, previous)
             if likelihood is not None:
-                if likelihood < book.thresholds.meaning_harmless:
+                loose = as_written and not match.exact
+                limits = book.thresholds
+                if likelihood < (limits.meaning_review if loose else limits.meaning_harmless):
                     continue
                 if likelihood < book.thresholds.meaning_fail:
                     guards += (HARMLESS,)

@@ -11,6 +11,6 @@ class PhrasebookSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: Path | None = Field(
-        None,
+        default=None,
         description="Folder of the site's own phrasebook (TOML files); none: the one delivered.",
     )

@@ -1,0 +1,187 @@
+"""Trains the meaning classifier: ``python tools/train_meaning.py [--evaluate]``.
+
+Reads phrasebook/training/*.jsonl and the phrasebook's own phrases, writes
+phrasebook/weights/meaning.npz. Needs the ``meaning`` extra and scikit-learn (dev only).
+``held_out.jsonl`` is of another style and is only ever reported on, never learnt from.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from calls.hit import Kind
+from phrasebook import book as books
+from phrasebook import meaning
+
+PACKAGE = Path(books.__file__).parent
+TRAINING = PACKAGE / "training"
+WEIGHTS = PACKAGE / "weights" / "meaning.npz"
+FOLDS = 5
+STRENGTH = 10.0
+"""Inverse of the regularisation (scikit-learn's C), chosen by cross-validation on the lines."""
+EMBEDDING_SCALE = 1.5
+"""Mean length of a centred embedding beside the pieces' length of 1."""
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Labelled sentences with their features."""
+
+    labels: Any
+    families: list[str]
+    pieces: Any
+    embeddings: Any
+
+    def take(self, chosen: Any) -> "Sentences":
+        """The chosen rows."""
+        return Sentences(
+            self.labels[chosen],
+            [self.families[i] for i in chosen],
+            self.pieces[chosen],
+            self.embeddings[chosen],
+        )
+
+    def plus(self, other: "Sentences") -> "Sentences":
+        """Both, one after the other."""
+        return Sentences(
+            np.r_[self.labels, other.labels],
+            self.families + other.families,
+            sp.vstack([self.pieces, other.pieces]).tocsr(),
+            np.vstack([self.embeddings, other.embeddings]),
+        )
+
+
+def read(name: str) -> Sentences:
+    """A file of labelled sentences, the agents' only; those without spoken words are left out."""
+    rows = map(json.loads, (TRAINING / name).read_text(encoding="utf-8").splitlines())
+    kept = [r for r in rows if r["speaker"] == "agent" and not r["text"].startswith("（")]
+    return prepare([(r["prev"], r["text"], r["label"] == "violation", r["family"]) for r in kept])
+
+
+def read_lexicon() -> Sentences:
+    """The phrasebook's own phrases: forbidden ones, and the agent's courtesy."""
+    return prepare(
+        [
+            ("", p.text, p.kind is Kind.FORBIDDEN, p.family)
+            for p in books.load().phrases
+            if p.kind is Kind.FORBIDDEN or p.id.startswith("C")
+        ]
+    )
+
+
+def prepare(rows: list[tuple[str, str, bool, str]]) -> Sentences:
+    """Features of (previous, text, violation, family) rows."""
+    places, values, starts, vectors = [], [], [0], []
+    for previous, text, _, _ in rows:
+        where, what = meaning.pieces(text, previous)
+        places.append(where)
+        values.append(what)
+        starts.append(starts[-1] + len(where))
+        vector = meaning.embed(text, previous)
+        if vector is None:
+            sys.exit("train_meaning: install the `meaning` extra first")
+        vectors.append(vector)
+    matrix = sp.csr_matrix(
+        (np.concatenate(values), np.concatenate(places), starts),
+        shape=(len(rows), 2 * meaning.BUCKETS + 4),
+    )
+    labels = np.array([int(row[2]) for row in rows])
+    return Sentences(labels, [row[3] for row in rows], matrix, np.array(vectors, np.float32))
+
+
+class Model:
+    """The two classifiers (pieces alone, and with the embedding) trained on sentences."""
+
+    def __init__(self, data: Sentences) -> None:
+        self.plain = _regression().fit(data.pieces, data.labels)
+        self.mean = data.embeddings.mean(0)
+        length = np.linalg.norm(data.embeddings - self.mean, axis=1).mean()
+        self.scale = EMBEDDING_SCALE / length
+        self.joint = _regression().fit(self._both(data), data.labels)
+
+    def _both(self, data: Sentences) -> Any:
+        dense = sp.csr_matrix((data.embeddings - self.mean) * self.scale)
+        return sp.hstack([data.pieces, dense]).tocsr()
+
+    def likelihoods(self, data: Sentences) -> tuple[Any, Any]:
+        """Probabilities with the embedding, and by the pieces alone."""
+        return (
+            self.joint.predict_proba(self._both(data))[:, 1],
+            self.plain.predict_proba(data.pieces)[:, 1],
+        )
+
+
+def report(name: str, labels: Any, likelihoods: tuple[Any, Any]) -> None:
+    """Print area under the curve, and what is found and falsely raised at two thresholds."""
+    for kind, p in zip(("embedding", "pieces"), likelihoods, strict=True):
+        figures = {"auc": round(float(roc_auc_score(labels, p)), 3)}
+        for limit in (0.3, 0.4, 0.5):
+            figures[f"found@{limit}"] = round(float(np.mean(p[labels == 1] >= limit)), 3)
+            figures[f"raised@{limit}"] = round(float(np.mean(p[labels == 0] >= limit)), 3)
+        print(json.dumps({"set": name, "model": kind, "n": len(labels), **figures}))  # noqa: T201
+
+
+def save(model: Model, data: Sentences) -> None:
+    """Write the weights, with the scale and mean of the embedding folded in."""
+    guilty = [i for i, label in enumerate(data.labels) if label]
+    family = LogisticRegression(C=STRENGTH, max_iter=500)
+    family.fit(data.pieces[guilty], [data.families[i] for i in guilty])
+    joint = model.joint.coef_[0]
+    size = 2 * meaning.BUCKETS + 4
+    embedding = joint[size:] * model.scale
+    digest = hashlib.sha256()
+    for path in sorted(TRAINING.glob("*.jsonl")):
+        digest.update(path.read_bytes())
+    WEIGHTS.parent.mkdir(exist_ok=True)
+    np.savez_compressed(
+        WEIGHTS,
+        version=np.array(f"meaning-1+{digest.hexdigest()[:8]}"),
+        pieces=model.plain.coef_[0].astype(np.float16),
+        pieces_bias=np.array(model.plain.intercept_[0]),
+        joint_pieces=joint[:size].astype(np.float16),
+        joint_embedding=embedding.astype(np.float32),
+        joint_bias=np.array(model.joint.intercept_[0] - model.mean @ embedding),
+        families=np.array(family.classes_),
+        family_pieces=family.coef_.astype(np.float16),
+        family_bias=family.intercept_.astype(np.float32),
+    )
+
+
+def main() -> None:
+    """Train and write; with ``--evaluate`` also report cross-validation and the held-out sets."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--evaluate", action="store_true")
+    evaluate = parser.parse_args().evaluate
+    lines = read("violations.jsonl").plus(read("harmless.jsonl"))
+    lexicon, dev = read_lexicon(), read("cases_dev.jsonl")
+    if evaluate:
+        order = np.random.default_rng(0).permutation(len(lines.labels))
+        joint, plain = np.zeros(len(order)), np.zeros(len(order))
+        for part in np.array_split(order, FOLDS):
+            rest = np.setdiff1d(order, part)
+            model = Model(lines.take(rest).plus(lexicon))
+            joint[part], plain[part] = model.likelihoods(lines.take(part))
+        report("lines, cross-validated", lines.labels, (joint, plain))
+        unseen = Model(lines.plus(lexicon))
+        report("cases_dev, not learnt from", dev.labels, unseen.likelihoods(dev))
+        held_out = read("held_out.jsonl")
+        report("held out, another style", held_out.labels, unseen.likelihoods(held_out))
+    everything = lines.plus(lexicon).plus(dev)
+    save(Model(everything), everything)
+
+
+def _regression() -> LogisticRegression:
+    return LogisticRegression(C=STRENGTH, max_iter=3000, class_weight="balanced")
+
+
+if __name__ == "__main__":
+    main()
