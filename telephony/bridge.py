@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 _CLOSE_WAIT_MS = 4000
 """How long a leg that was told to end may take before the call is closed without its word."""
+_TAIL_MS = 40
+"""How long the recording goes on after a BYE: two frames that were under way when it came."""
 _RTP_LOOK_MS = 1000
 _OTHER = {Channel.CALLER: Channel.AGENT, Channel.AGENT: Channel.CALLER}
 _EVENTS = {
@@ -54,6 +56,7 @@ class Bridge:
         self._answered = False
         self._ended = False
         self._close_at: float | None = None
+        self._stop_at: float | None = None
         self._ring_until = clock.now().monotonic_ms + settings.ring_timeout_s * 1000
         self._rtp = dict.fromkeys(Channel, (0, 0.0))
         self._rtp_look_at = 0.0
@@ -100,8 +103,8 @@ class Bridge:
             case FactKind.MEDIA:
                 self._connect()
             case FactKind.BYE | FactKind.CANCEL:
+                self._stop_at = fact.moment.monotonic_ms + _TAIL_MS
                 self._event(leg, _EVENTS[fact.kind], fact.moment)
-                self._stop_recording()
                 self._ended = True
             case FactKind.HOLD | FactKind.RESUME | FactKind.DTMF:
                 self._event(leg, _EVENTS[fact.kind], fact.moment)
@@ -114,6 +117,8 @@ class Bridge:
         """Give up on what takes too long: ringing, a dead stream, a leg that does not end."""
         if self.done:
             return
+        if self._stop_at is not None and now_ms >= self._stop_at:
+            self._stop_recording()
         if self._close_at is not None:
             if now_ms >= self._close_at:
                 self._close()
@@ -172,7 +177,10 @@ class Bridge:
         code = fact.code if leg is Channel.AGENT and fact.code >= 400 else 0
         self._end(other, code if not self._answered else 0)
         if not any(each.alive for each in self.legs.values()):
-            self._close()
+            if self._stop_at is None or not self._recorders:
+                self._close()
+            else:
+                self._close_at = self._stop_at
         elif self._close_at is None:
             self._close_at = fact.moment.monotonic_ms + _CLOSE_WAIT_MS
 
