@@ -120,7 +120,7 @@ def _forbidden(
                     guards += (HARMLESS,)
         found.append(replace(candidate, guards=guards))
     if not found:
-        found += _by_meaning(book, utterance, position, previous)
+        found += _by_meaning(book, utterance, position, previous, as_written=as_written)
     return found
 
 
@@ -147,11 +147,18 @@ def _may_be_misheard(phrase: Phrase) -> bool:
 
 
 def _by_meaning(
-    book: Phrasebook, utterance: Utterance, position: int, previous: str
+    book: Phrasebook, utterance: Utterance, position: int, previous: str, *, as_written: bool
 ) -> list[Candidate]:
-    """A whole sentence that reads like a violation, though no listed words are in it."""
+    """A whole sentence that reads like a violation, though no listed words are in it.
+
+    Recognised text, and the turn before it, may be misheard: then the sentence must read so with
+    and without that turn, and more clearly.
+    """
     likelihood = meaning_model.likelihood(utterance.text, previous)
-    if likelihood is None or likelihood < book.thresholds.meaning_review:
+    least = book.thresholds.meaning_review if as_written else book.thresholds.meaning_heard
+    if likelihood is not None and not as_written:
+        likelihood = min(likelihood, meaning_model.likelihood(utterance.text) or 0.0)
+    if likelihood is None or likelihood < least:
         return []
     family = meaning_model.family(utterance.text, previous)
     if family not in book.families:
