@@ -5,7 +5,7 @@ side. PCM 16-bit and G.711 (A-law, µ-law) WAV are what Sansheng hands on.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -104,6 +104,44 @@ def join(
                 for channel, part in enumerate(parts):
                     pair[: len(part), channel] = part
                 out.write(pair)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise RecordingError(
+            f"cannot write {target}", remedy="free space on the disk, then go on"
+        ) from error
+    return inspect(target)
+
+
+def mix(
+    parts: Sequence[tuple[Path, int]],
+    target: Path,
+    coding: Coding = "PCM_16",
+    *,
+    block_ms: int = 30_000,
+) -> WavInfo:
+    """Add mono WAVs of one sample rate up to one; each is shifted by its milliseconds.
+
+    A negative shift leaves the start of a part out. What goes over full scale is clipped.
+    """
+    if not parts:
+        raise RecordingError("nothing to mix")
+    infos = [inspect(path) for path, _ in parts]
+    rate = infos[0].sample_rate
+    if any(info.sample_rate != rate for info in infos):
+        raise RecordingError("the parts have different sample rates")
+    spans = [(shift, shift + i.duration_ms) for (_, shift), i in zip(parts, infos, strict=True)]
+    try:
+        with soundfile.SoundFile(
+            target, "w", samplerate=rate, channels=1, subtype=coding, format="WAV"
+        ) as out:
+            for at in range(0, max(end for _, end in spans), block_ms):
+                until = min(at + block_ms, max(end for _, end in spans))
+                block = np.zeros((until - at) * rate // 1000, np.float32)
+                for (path, shift), (start, end) in zip(parts, spans, strict=True):
+                    if start < until and end > at:
+                        own = read(path, 0, start_ms=max(0, at - shift), end_ms=until - shift)
+                        first = max(0, start - at) * rate // 1000
+                        block[first : first + len(own)] += own[: len(block) - first]
+                out.write(np.clip(block, -1, 1))
     except (soundfile.SoundFileError, OSError) as error:
         raise RecordingError(
             f"cannot write {target}", remedy="free space on the disk, then go on"

@@ -15,12 +15,12 @@ from calls.call import Channel, EventKind, LegEvent
 from calls.errors import TapError
 from calls.handover import Spool
 from telephony.clock import Clock, Moment
-from telephony.finish import side_file
 from telephony.journal import Head, Journal
 from telephony.leg import Fact, FactKind, Leg
 from telephony.pjsip import SipLibraryError, call_parameters, reason_of
-from telephony.recorder import Recorder
+from telephony.recorder import SEAL_WAIT_MS, Recorder, is_sealed
 from telephony.settings import Destination, TapSettings
+from telephony.sides import side_file
 
 log = structlog.get_logger()
 
@@ -43,6 +43,8 @@ _RINGING, _TIMEOUT, _UNAVAILABLE, _FAILURE = 180, 408, 480, 500
 class Bridge:
     """One call under way between two legs. Owner thread only."""
 
+    legs_needed = 2
+
     def __init__(self, caller: Leg, clock: Clock, settings: TapSettings, spool: Spool) -> None:
         self.legs: dict[Channel, Leg] = {Channel.CALLER: caller}
         self.done = False
@@ -57,6 +59,7 @@ class Bridge:
         self._ended = False
         self._close_at: float | None = None
         self._stop_at: float | None = None
+        self._seal_until: float | None = None
         self._ring_until = clock.now().monotonic_ms + settings.ring_timeout_s * 1000
         self._rtp = dict.fromkeys(Channel, (0, 0.0))
         self._rtp_look_at = 0.0
@@ -244,8 +247,14 @@ class Bridge:
     def _close(self) -> None:
         if self.done:
             return
-        self.done = True
         self._stop_recording()
+        now_ms = self._clock.now().monotonic_ms
+        self._seal_until = self._seal_until or now_ms + SEAL_WAIT_MS
+        sides = [self._folder / side_file(channel) for channel in Channel]
+        if self._answered and now_ms < self._seal_until and not is_sealed(sides):
+            self._close_at = now_ms
+            return
+        self.done = True
         if self._journal is not None:
             for leg in self.legs.values():
                 if leg.quality is not None and self._answered:

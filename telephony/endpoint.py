@@ -26,6 +26,8 @@ from telephony.leg import Fact, Leg
 from telephony.pjsip import BUILD, SipLibraryError, allow_siprec, pj, reason_of
 from telephony.settings import TapSettings
 from telephony.sip_text import call_id_of, called_number, user_of
+from telephony.siprec import SiprecSession
+from telephony.siprec_leg import SiprecLeg, configure, read_text
 
 log = structlog.get_logger()
 
@@ -39,6 +41,8 @@ class Session(Protocol):
     """A call under way, whatever brought it: a bridged call or a SIPREC session."""
 
     done: bool
+    legs_needed: int
+    """How many calls of the library it takes."""
 
     def handle(self, fact: Fact) -> None:
         """Act on what a leg noted."""
@@ -72,7 +76,11 @@ class Account(pj.Account):  # type: ignore[misc]
         """Note the INVITE and take hold of its call."""
         moment = self._clock.now()
         try:
-            leg = Leg(self, Channel.CALLER, self._clock, self._facts, prm.callId)
+            request = read_text(prm.rdata.wholeMsg)
+            if request.is_siprec:
+                leg: Leg = SiprecLeg(self, self._clock, self._facts, prm.callId, request)
+            else:
+                leg = Leg(self, Channel.CALLER, self._clock, self._facts, prm.callId)
             source = prm.rdata.srcAddress.rsplit(":", 1)[0].strip("[]")
             self._arrivals.append(Arrival(leg, moment, source, prm.rdata.wholeMsg))
         except Exception as error:  # noqa: BLE001 (nothing may pass through the C library)
@@ -178,14 +186,30 @@ class Endpoint:
         if not self._allowed(arrival.source):
             self.refused += 1
             self._refuse(arrival.leg, _FORBIDDEN)
-        elif self.draining or self._legs() + 2 > self.capacity:
+        elif self.draining or self._legs() + self._needed(arrival) > self.capacity:
             self.refused += 1
             if self.settings.bypass:
                 arrival.leg.say(_MOVED, contact=self.settings.bypass.replace("{called}", called))
             else:
                 arrival.leg.say(_OVERLOADED, retry_after_s=self.settings.retry_after_s)
+        elif isinstance(arrival.leg, SiprecLeg):
+            self._record(arrival, arrival.leg)
         else:
             self._bridge(arrival, called)
+
+    def _record(self, arrival: Arrival, leg: SiprecLeg) -> None:
+        if not self.settings.siprec.enabled:
+            self.refused += 1
+            self._refuse(leg, _FORBIDDEN)
+            return
+        session = SiprecSession(leg, self.clock, self.settings.siprec, self.spool)
+        leg.session = session
+        self.sessions.append(session)
+        try:
+            session.start(new_call_id(arrival.moment), call_id_of(arrival.message), arrival.moment)
+        except (TapError, HandoverError) as error:
+            log.error("session not taken", error=str(error))
+            session.end(_OVERLOADED)
 
     def _bridge(self, arrival: Arrival, called: str) -> None:
         destination = self.settings.destinations.get(called, self.settings.default_destination)
@@ -211,8 +235,12 @@ class Endpoint:
         log.warning("refused an INVITE", code=code)
         leg.end(code)
 
+    def _needed(self, arrival: Arrival) -> int:
+        kind = SiprecSession if isinstance(arrival.leg, SiprecLeg) else Bridge
+        return kind.legs_needed
+
     def _legs(self) -> int:
-        return 2 * len(self.sessions)
+        return sum(session.legs_needed for session in self.sessions)
 
     def _allowed(self, source: str) -> bool:
         try:
@@ -260,6 +288,8 @@ class Endpoint:
         rtp.portRange = settings.rtp_ports
         rtp.boundAddress = settings.host
         rtp.publicAddress = settings.public_address
+        if settings.siprec.enabled:
+            configure(account)
         self._account = Account(self.clock, self.facts, self.arrivals)
         self._account.create(account)
 

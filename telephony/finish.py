@@ -17,23 +17,13 @@ from calls.errors import HandoverError, RecordingError
 from calls.handover import CALL_FILE, RECORDING_FILE, Spool, Stage
 from telephony.journal import read_journal
 from telephony.quality import rate_sides
+from telephony.sides import PIPELINE_MS, gather, has_audio, side_file
 from telephony.story import call_of, is_closed
 
 log = structlog.get_logger()
 
-PIPELINE_MS = 12
-"""What a recording lags: a frame waits for the conference bridge's next tick (0–20 ms) and in the
-jitter buffer (20 ms), less the tick that the recorder waits for its first. Measured 1–23 ms on
-loopback with both PJSIP builds; the middle is taken off, so that 0 ms is the answer ± 12 ms."""
-
-
 _SHORT_MS = 500
 """A recording shorter than its call by more than this is not complete: the disk was full."""
-
-
-def side_file(channel: Channel) -> str:
-    """The name of one side's WAV in a live folder."""
-    return f"{channel.value}.wav"
 
 
 def finish_live(spool: Spool, coding: wav.Coding) -> list[str]:
@@ -65,7 +55,9 @@ def finish(folder: Path, coding: wav.Coding) -> None:
     call = call_of(story, None)
     whole = is_closed(story)
     sides = [folder / side_file(channel) for channel in Channel]
-    if all(map(_has_audio, sides)):
+    if story.streams:
+        call = replace(call, recording=gather(story.streams, folder, coding, whole))
+    if all(map(has_audio, sides)):
         quality = rate_sides(story.quality, {c: folder / side_file(c) for c in Channel})
         info = wav.join(sides[0], sides[1], folder / RECORDING_FILE, coding, skip_ms=PIPELINE_MS)
         recording = Recording(
@@ -78,20 +70,8 @@ def finish(folder: Path, coding: wav.Coding) -> None:
     if not whole:
         log.warning("a call broken by a kill was closed", call_id=call.call_id)
     write_record(folder / CALL_FILE, call)
-    for side in sides:
-        side.unlink(missing_ok=True)
-
-
-def _has_audio(side: Path) -> bool:
-    """Whether a side holds audio, after mending what a kill tore."""
-    if not side.is_file():
-        return False
-    try:
-        wav.mend(side)
-        wav.inspect(side)
-    except RecordingError:
-        return False
-    return True
+    for file in (*sides, *(folder / stream.file for stream in story.streams)):
+        file.unlink(missing_ok=True)
 
 
 def _has_journal(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from calls.call import LegEvent, Mode, SideQuality, Utc
+from calls.call import Channel, LegEvent, Mode, SideQuality, Utc
 from calls.codec import SCHEMA
 from calls.errors import HandoverError, TapError
 from calls.handover import JOURNAL_FILE
@@ -32,6 +32,21 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamFile:
+    """One recorded stream of a SIPREC session and whose voice it carries."""
+
+    file: str
+    label: str
+    """The SDP label (RFC 4574) that ties it to the metadata."""
+    side: Channel | None
+    """None while the rule does not say (``telephony.siprec_sides``)."""
+    start_ms: int = 0
+    """Where it begins, from the start of the recording: a stream may be added later."""
+    lag_ms: int = 0
+    """What its jitter buffer holds back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One line of the file: exactly one of its parts is there."""
 
@@ -39,6 +54,7 @@ class Line:
     head: Head | None = None
     event: LegEvent | None = None
     quality: SideQuality | None = None
+    streams: tuple[StreamFile, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +64,8 @@ class Story:
     head: Head
     events: tuple[LegEvent, ...]
     quality: tuple[SideQuality, ...]
+    streams: tuple[StreamFile, ...] = ()
+    """Of a SIPREC session, as last known; empty otherwise."""
 
 
 class Journal:
@@ -65,6 +83,14 @@ class Journal:
     def event(self, event: LegEvent) -> None:
         """Write an event."""
         self._write(Line(event=event))
+
+    def head(self, head: Head) -> None:
+        """Write what became known of the call later; it goes before the first line."""
+        self._write(Line(head=head))
+
+    def streams(self, streams: tuple[StreamFile, ...]) -> None:
+        """Write which streams are recorded, and whose they are as far as is known now."""
+        self._write(Line(streams=streams))
 
     def quality(self, quality: SideQuality) -> None:
         """Write what the network did to a side."""
@@ -112,4 +138,5 @@ def read_journal(folder: Path) -> Story:
         heads[-1],
         tuple(line.event for line in lines if line.event),
         tuple(line.quality for line in lines if line.quality),
+        next((line.streams for line in reversed(lines) if line.streams is not None), ()),
     )

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -21,6 +21,7 @@ from telephony.sip_text import holds
 
 log = structlog.get_logger()
 
+L = TypeVar("L", bound="Leg")
 _PROVISIONAL = range(180, 190)
 
 
@@ -37,6 +38,8 @@ class FactKind(Enum):
     HOLD = auto()
     RESUME = auto()
     DTMF = auto()
+    UPDATED = auto()
+    """A SIPREC client's re-INVITE: other streams, other directions, or new metadata."""
     BROKEN = auto()
     """A callback failed: the leg cannot be trusted any more."""
 
@@ -56,18 +59,18 @@ class Fact:
     detail: str = ""
 
 
-def _guarded(callback: Callable[["Leg", Any], None]) -> Callable[["Leg", Any], None]:
+def guarded(callback: Callable[[L, Any], None]) -> Callable[[L, Any], None]:
     """A callback whose failure ends the call with a log line instead of vanishing in C code."""
 
     @functools.wraps(callback)
-    def guarded(leg: "Leg", prm: Any) -> None:
+    def wrapped(leg: L, prm: Any) -> None:
         try:
             callback(leg, prm)
         except Exception as error:  # noqa: BLE001 (nothing may pass through the C library)
             log.error("callback failed", callback=callback.__name__, error=type(error).__name__)
             leg.note(FactKind.BROKEN)
 
-    return guarded
+    return wrapped
 
 
 class Leg(pj.Call):  # type: ignore[misc]
@@ -96,7 +99,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         """Queue a fact at this instant."""
         self.facts.append(Fact(self, kind, self._clock.now(), code, detail))
 
-    @_guarded
+    @guarded
     def onCallState(self, prm: Any) -> None:  # noqa: N802
         """180, 183, 200, the ACK and the end."""
         del prm
@@ -116,13 +119,13 @@ class Leg(pj.Call):  # type: ignore[misc]
         if kind is not None:
             self.facts.append(Fact(self, kind, moment, code))
 
-    @_guarded
+    @guarded
     def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
         """The streams were made anew: at the answer, and after every re-INVITE."""
         del prm
         self.note(FactKind.MEDIA)
 
-    @_guarded
+    @guarded
     def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
         """A BYE, CANCEL or re-INVITE that came from the peer."""
         transaction = prm.e.body.tsxState
@@ -141,13 +144,13 @@ class Leg(pj.Call):  # type: ignore[misc]
                 self.held = held
                 self.note(FactKind.HOLD if held else FactKind.RESUME)
 
-    @_guarded
+    @guarded
     def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
         """A key of the peer's telephone (RFC 4733); which key is nobody's business here."""
         del prm
         self.note(FactKind.DTMF)
 
-    @_guarded
+    @guarded
     def onStreamDestroyed(self, prm: Any) -> None:  # noqa: N802
         """The last moment at which a stream can be asked how it went."""
         try:

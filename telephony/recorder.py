@@ -5,11 +5,33 @@ plays into every recorder for as long as it lives: a hold, a late stream or a lo
 in its place, and 0 ms stays the answer.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from calls.errors import TapError
 from telephony.pjsip import SipLibraryError, pj, reason_of
+
+_DATA_SIZE = slice(40, 44)
+"""Where the WAV header that the library writes has the length of the audio."""
+SEAL_WAIT_MS = 1000.0
+"""How long a closed recorder's file may take to be sealed: a tick of the bridge, and some load."""
+
+
+def is_sealed(paths: Iterable[Path]) -> bool:
+    """Whether the library has ended these files.
+
+    It ends them on its own thread at the conference bridge's next tick, and until then keeps the
+    last quarter of a second to itself: the words just before a BYE.
+    """
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                if not any(file.read(_DATA_SIZE.stop)[_DATA_SIZE]):
+                    return False
+        except OSError:
+            continue
+    return True
 
 
 class Recorder:
@@ -32,6 +54,6 @@ class Recorder:
         source.startTransmit(self._port)
 
     def close(self) -> None:
-        """End the file. The ports go at once, on this thread."""
+        """End the file; ``is_sealed`` says when that is done."""
         self._port = None
         self._silence = None

@@ -29,6 +29,19 @@ class SiprecSettings(BaseModel):
         description="On an inbound-only line, take the client's word (calling/called) for the "
         "sides where no pattern tells them.",
     )
+    jitter_buffer_ms: int = Field(
+        default=100,
+        ge=0,
+        le=500,
+        description="Depth of the jitter buffer: nobody listens live, so it can wait. "
+        "The PJSIP wheel cannot keep one and does without.",
+    )
+    media_lost_s: int = Field(
+        default=900,
+        ge=30,
+        le=86_400,
+        description="Without RTP on any stream for so long, a session is lost.",
+    )
     max_streams: int = Field(
         default=8, ge=1, le=16, description="Most audio lines of one session; more get 488."
     )

@@ -13,6 +13,9 @@ from calls.call import Channel
 from telephony.metadata import Metadata, Participant
 from telephony.siprec_settings import SiprecSettings
 
+UNKNOWN_SIDE = "unknown"
+"""What a journal's event says of a hold whose holder cannot be told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sides:

@@ -19,6 +19,7 @@ from calls.call import (
     Signalling,
 )
 from telephony.journal import Story
+from telephony.siprec_sides import UNKNOWN_SIDE
 
 _BUSY = frozenset({486, 600})
 _DECLINED = frozenset({401, 403, 603, 607})
@@ -40,10 +41,10 @@ def call_of(story: Story, recording: Recording | None) -> Call:
         ),
         None,
     )
-    if head.mode is Mode.SIPREC and is_closed(story):
-        ended_by, reason, ended_at = EndedBy.UNKNOWN, EndReason.BYE, None
-    else:
-        ended_by, reason, ended_at = _ending(events, answered is not None)
+    ended_by, reason, ended_at = _ending(events, answered is not None)
+    if head.mode is Mode.SIPREC and reason is EndReason.BYE:
+        # The recording client's own BYE: it does not say which side of the call hung up.
+        ended_by = EndedBy.UNKNOWN
     end = ended_at or (events[-1].at if events else head.invited_at)
     return Call(
         call_id=head.call_id,
@@ -121,6 +122,8 @@ def _holds(
     holds: list[Hold] = []
     since: dict[Channel, datetime] = {}
     for event in events:
+        if event.detail == UNKNOWN_SIDE:
+            continue
         if event.kind is EventKind.HOLD:
             since.setdefault(event.leg, event.at)
         elif event.kind is EventKind.RESUME and event.leg in since:

@@ -78,3 +78,21 @@ def test_a_channel_that_is_not_there_is_refused(tmp_path: Path) -> None:
     wav.write(tmp_path / "x.wav", tone(0.1), RATE)
     with pytest.raises(RecordingError, match="no channel 1"):
         wav.read(tmp_path / "x.wav", 1)
+
+
+def test_mix_puts_each_part_at_its_place(tmp_path: Path) -> None:
+    first, late, early = (tmp_path / f"{name}.wav" for name in ("first", "late", "early"))
+    wav.write(first, np.full(800, 0.25, np.float32), 8000)
+    wav.write(late, np.full(800, 0.5, np.float32), 8000)
+    wav.write(early, np.full(800, 0.5, np.float32), 8000)
+    target = tmp_path / "mix.wav"
+    info = wav.mix([(first, 0), (late, 50), (early, -50)], target, block_ms=40)
+    assert info.duration_ms == 150
+    mixed = wav.read(target, 0)
+    expected = np.repeat([0.75, 0.75, 0.5], 400)
+    assert np.allclose(mixed, expected, atol=1e-3)
+
+
+def test_mix_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="nothing to mix"):
+        wav.mix([], tmp_path / "mix.wav")

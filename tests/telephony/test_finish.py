@@ -11,9 +11,10 @@ from calls import wav
 from calls.call import Call, Channel, EndedBy, EndReason, EventKind, LegEvent, Mode, SideQuality
 from calls.codec import read_record
 from calls.handover import CALL_FILE, JOURNAL_FILE, Spool, Stage
-from telephony.finish import finish_live, side_file
+from telephony.finish import finish_live
 from telephony.journal import Head, Journal
 from telephony.quality import measure, rate_sides
+from telephony.sides import side_file
 
 START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 RATE = 8000
