@@ -7,16 +7,20 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 
 from calls.errors import WarehouseError
 
 Params = Mapping[str, object]
 _HOLDER = re.compile(r"\(PID (\d+)\)")
+_DAMAGED = re.compile(r"not a valid DuckDB|Could not read enough bytes|[Cc]orrupt|checksum")
+_UNWRITTEN = "Could not write file"
 _READS = frozenset(
     {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.RELATION}
 )
@@ -25,8 +29,9 @@ _READS = frozenset(
 class Cursor:
     """Runs statements of one connection; made by ``Database``."""
 
-    def __init__(self, raw: "duckdb.DuckDBPyConnection") -> None:
+    def __init__(self, raw: "duckdb.DuckDBPyConnection", forms: dict[str, "_Form"]) -> None:
         self._raw = raw
+        self._forms = forms
 
     def execute(self, sql: str, params: Params | None = None) -> "Cursor":
         """Run a statement with ``$name`` parameters."""
@@ -39,6 +44,33 @@ class Cursor:
         if rows:
             with _translated():
                 self._raw.executemany(sql, [[_naive(v) for v in row] for row in rows])
+
+    def insert(self, table: str, rows: Sequence[Sequence[object]]) -> None:
+        """Add whole rows to a table, in the order of its columns.
+
+        They travel as one JSON text: a hundred times the speed of a statement a row.
+        """
+        if not rows:
+            return
+        form = self._forms.get(table)
+        if form is None:
+            form = self._forms[table] = self._form(table)
+        body = [dict(zip(form.names, map(_naive, row), strict=True)) for row in rows]
+        self.execute(form.sql, {"rows": msgspec.json.encode(body).decode()})
+
+    def _form(self, table: str) -> "_Form":
+        self.execute(
+            "SELECT column_name, data_type FROM duckdb_columns()"
+            " WHERE table_name = $table ORDER BY column_index",
+            {"table": table},
+        )
+        kinds = {str(name): str(kind) for name, kind in self.fetchall()}
+        shape = msgspec.json.encode([kinds]).decode()
+        return _Form(
+            names=tuple(kinds),
+            sql=f"INSERT INTO {table} BY NAME SELECT unnest(from_json_strict($rows, '{shape}'),"
+            " recursive := true)",
+        )
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """The rows of the last statement."""
@@ -60,6 +92,14 @@ class Cursor:
         self._raw.interrupt()
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How rows go into a table."""
+
+    names: tuple[str, ...]
+    sql: str
+
+
 class Database:
     """One DuckDB file held by this process; cursors for any thread, one writer at a time."""
 
@@ -74,6 +114,7 @@ class Database:
             self._raw = duckdb.connect(str(path), read_only=read_only, config=config)
             self._raw.execute("SET enable_external_access = false")
         self._writing = threading.RLock()
+        self._forms: dict[str, _Form] = {}
 
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
@@ -81,7 +122,7 @@ class Database:
         with _translated():
             raw = self._raw.cursor()
         try:
-            yield Cursor(raw)
+            yield Cursor(raw, self._forms)
         finally:
             raw.close()
 
@@ -130,11 +171,21 @@ def _translated(path: Path | None = None) -> Iterator[None]:
                 f"the warehouse {path} is open in process {holder[1]}",
                 remedy="stop that service first, or ask it",
             ) from error
+        if _DAMAGED.search(str(error)):
+            raise WarehouseError(
+                f"{path or 'the warehouse'} is no warehouse, or it is damaged",
+                remedy="put it aside and restore a backup",
+            ) from error
         raise WarehouseError(
             f"the warehouse {path or ''} cannot be read or written".replace("  ", " "),
             remedy="look at the disk's space and the file's permissions",
         ) from error
     except duckdb.Error as error:
+        if _UNWRITTEN in str(error):
+            raise WarehouseError(
+                "the disk did not take what was to be written, and nothing of it was kept",
+                remedy="free space on the disk, then go on",
+            ) from error
         raise WarehouseError(str(error).splitlines()[0]) from error
 
 

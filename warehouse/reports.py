@@ -39,4 +39,4 @@ def report_sql(report: Report, by: By, since: date, until: date) -> str:
     columns, group = _COLUMNS[by]
     after = until + timedelta(days=1)
     period = f"local_at >= DATE '{since.isoformat()}' AND local_at < DATE '{after.isoformat()}'"
-    return text.format(by=columns, group=group, period=period)
+    return text.format(by=columns, group=group, name=by, period=period)

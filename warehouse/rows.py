@@ -1,6 +1,6 @@
 """A handed-over call as the rows of its tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,19 +23,23 @@ class CallRows:
     items: list[Row]
     findings: list[Row]
     utterances: list[Row]
+    verdicts: str
+    """``rule=status`` of every item, in the order of the rules' names."""
+    key: tuple[str, str, datetime]
+    """The call's id, its agent and when it began."""
 
-    def insert(self, cursor: Cursor) -> None:
-        """Add the rows within the caller's transaction."""
-        for table, rows in (
-            ("calls", [self.call]),
-            ("records", [self.record]),
-            ("items", self.items),
-            ("findings", self.findings),
-            ("utterances", self.utterances),
-        ):
-            if rows:
-                places = ", ".join("?" * len(rows[0]))
-                cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+
+def insert(cursor: Cursor, batch: Sequence[CallRows]) -> None:
+    """Add the rows of many calls within the caller's transaction."""
+    pattern = _patterns(cursor, {rows.verdicts for rows in batch if rows.verdicts})
+    cursor.insert("calls", [rows.call for rows in batch])
+    cursor.insert("records", [rows.record for rows in batch])
+    cursor.insert("items", [row for rows in batch for row in rows.items])
+    cursor.insert("findings", [row for rows in batch for row in rows.findings])
+    cursor.insert("utterances", [row for rows in batch for row in rows.utterances])
+    cursor.insert(
+        "verdicts", [(*rows.key, pattern[rows.verdicts]) for rows in batch if rows.verdicts]
+    )
 
 
 def call_rows(
@@ -107,4 +111,24 @@ def call_rows(
             (call_id, place, str(u.channel), u.start_ms, u.end_ms, u.text)
             for place, u in enumerate(transcript.utterances if transcript else ())
         ],
+        verdicts=" ".join(sorted(f"{item.rule}={item.status}" for item in card.items)),
+        key=(call_id, call.agent, call.invited_at),
     )
+
+
+def _patterns(cursor: Cursor, wanted: Iterable[str]) -> dict[str, int]:
+    """The numbers of these patterns; a new one gets the next number."""
+    names = sorted(wanted)
+    cursor.execute(
+        "SELECT verdicts, pattern FROM patterns WHERE verdicts IN (SELECT unnest($names::TEXT[]))",
+        {"names": names},
+    )
+    known = {str(verdicts): int(pattern) for verdicts, pattern in cursor.fetchall()}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        cursor.execute("SELECT coalesce(max(pattern), 0) FROM patterns")
+        first = int(cursor.fetchall()[0][0]) + 1
+        fresh = {name: first + place for place, name in enumerate(unknown)}
+        cursor.insert("patterns", [(number, name) for name, number in fresh.items()])
+        known |= fresh
+    return known

@@ -1,8 +1,6 @@
-"""The warehouse: the one read-write owner of the file, its migrations, and a call's way into it."""
+"""The warehouse: the one read-write owner of the file, and its migrations."""
 
-import os
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -11,14 +9,13 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from calls.call import Call
-from calls.codec import from_json, read_record, sync_folder
-from calls.errors import RecordingError, WarehouseError
-from calls.handover import ANALYSIS_FILE, CALL_FILE, TRANSCRIPT_FILE
+from calls.codec import from_json
+from calls.errors import WarehouseError
 from calls.scorecard import Analysis
 from calls.speech import Transcript
 from warehouse import audit
 from warehouse.duck import Cursor, Database, Params
-from warehouse.rows import call_rows
+from warehouse.ingest import Outcome, ingest
 from warehouse.settings import WarehouseSettings
 
 T = TypeVar("T")
@@ -112,22 +109,16 @@ class Warehouse:
     def ingest(self, folder: Path, archive: Path) -> bool:
         """Take one analysed hand-over folder; False when its call is here already.
 
-        The WAV is moved into the archive, then the rows go in as one transaction, then the folder
-        goes: a kill between any two of these is finished by taking the same folder again.
+        Errors: HandoverError or RecordingError for a broken folder, which stays where it is.
         """
-        call = read_record(folder / CALL_FILE, Call)
-        analysis = read_record(folder / ANALYSIS_FILE, Analysis)
-        path = folder / TRANSCRIPT_FILE
-        transcript = read_record(path, Transcript) if path.exists() else None
-        known = self.rows("SELECT 1 FROM calls WHERE call_id = $call_id", {"call_id": call.call_id})
-        if not known:
-            kept = _archive(call, folder, archive) if call.recording else None
-            recording = os.path.relpath(kept, self.path.parent) if kept else None
-            now = datetime.now(UTC)
-            rows = call_rows(call, analysis, transcript, recording=recording, now=now)
-            self.write(rows.insert)
-        _remove(folder)
-        return not known
+        outcome = self.ingest_many([folder], archive)[0]
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.new
+
+    def ingest_many(self, folders: Sequence[Path], archive: Path) -> list[Outcome]:
+        """Take many analysed folders as one transaction; a broken one does not stop the others."""
+        return ingest(self._database, folders, archive, self.path.parent)
 
 
 def stored_call(row: dict[str, Any], base: Path) -> StoredCall:
@@ -181,33 +172,3 @@ def migrations() -> list[str]:
         key=lambda f: f.name,
     )
     return [f.read_text(encoding="utf-8") for f in found]
-
-
-def _archive(call: Call, folder: Path, archive: Path) -> Path:
-    """Move the call's WAV to ``archive/YYYY/MM/DD/ID.wav``; there already: an earlier try did."""
-    assert call.recording is not None
-    source = folder / call.recording.path
-    target = archive / f"{call.invited_at.astimezone(UTC):%Y/%m/%d}" / f"{call.call_id}.wav"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_file():
-            source.replace(target)
-            sync_folder(target.parent)
-    except OSError as error:
-        raise WarehouseError(
-            f"cannot archive a recording ({error.strerror})",
-            remedy="keep the whole data_dir on one file system with space left",
-        ) from error
-    if not target.is_file():
-        raise RecordingError(
-            f"{folder.name} has no recording, though its call.json names one",
-            remedy="put it there, or take the name out",
-        )
-    return target
-
-
-def _remove(folder: Path) -> None:
-    """Drop a folder; renamed first, so that a kill leaves no half folder (``Spool.sweep``)."""
-    grave = folder.with_name(f".{folder.name}.{os.getpid()}.gone")
-    folder.rename(grave)
-    shutil.rmtree(grave)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.hotline import hand_over, stories
+from warehouse.duck import Cursor
 from warehouse.query import run
 from warehouse.reports import By, Report, report_sql
 from warehouse.store import Warehouse
@@ -58,3 +59,52 @@ def test_noon_is_told_apart(file: Path) -> None:
 def test_few_calls_are_not_compared(file: Path) -> None:
     found = run(report_sql(Report.BUSY_IDLE, By.AGENT, DAY, DAY), path=file, socket=None)
     assert all(row[-1] is None for row in found.rows)
+
+
+def test_violations_count_people_instead_of_the_machine_where_they_ruled(tmp_path: Path) -> None:
+    warehouse = Warehouse.open(tmp_path / "s.duckdb")
+    for story in stories():
+        warehouse.ingest(hand_over(story, tmp_path / "analysed"), tmp_path / "archive")
+    sql = report_sql(Report.VIOLATIONS, By.DAY, DAY, DAY)
+    before = {row["rule"]: row for row in warehouse.rows(sql)}
+    assert (before["forbidden_phrase"]["fails"], before["forbidden_phrase"]["reviews"]) == (1, 2)
+    assert before["three_rings"]["judged"] == 12
+
+    def rule(cursor: Cursor) -> None:
+        """A person confirms call-01's suspicion and lifts call-00's failure."""
+        for call_id, status in (("call-01", "fail"), ("call-00", "pass")):
+            cursor.execute(
+                "INSERT INTO revised_items SELECT call_id, rule, CASE WHEN rule ="
+                " 'forbidden_phrase' THEN $status ELSE status END, earned, weight, clause, veto"
+                " FROM items WHERE call_id = $call_id",
+                {"call_id": call_id, "status": status},
+            )
+            cursor.execute(
+                "INSERT INTO reviews (call_id, rule, reviewer, reviewed_at, decision, status,"
+                " comment) VALUES ($call_id, 'forbidden_phrase', 'qachen', '2026-11-24',"
+                " 'agree', $status, '')",
+                {"call_id": call_id, "status": status},
+            )
+
+    warehouse.write(rule)
+    after = {row["rule"]: row for row in warehouse.rows(sql)}
+    assert (after["forbidden_phrase"]["fails"], after["forbidden_phrase"]["reviews"]) == (1, 1)
+    assert after["three_rings"] == before["three_rings"]
+    quality = warehouse.rows("SELECT * FROM v_rule_quality")
+    warehouse.close()
+    assert [row["rule"] for row in quality] == ["forbidden_phrase"]
+    assert (quality[0]["failed"], quality[0]["confirmed"], quality[0]["overruled"]) == (1, 0, 1)
+    assert (quality[0]["suspected"], quality[0]["suspicions_confirmed"]) == (1, 1)
+    assert quality[0]["precision"] == 0
+    assert quality[0]["precision_low"] == 0
+    assert quality[0]["precision_high"] == pytest.approx(0.7935, abs=1e-4)
+
+
+def test_the_line_and_the_signalling_can_be_asked(file: Path) -> None:
+    found = run(
+        "SELECT channel, packets, lost, mos, one_way FROM v_quality WHERE call_id = 'call-03'"
+        " ORDER BY channel",
+        path=file,
+        socket=None,
+    )
+    assert found.rows == [("agent", 750, 0, 4.4, False), ("caller", 740, 10, 4.1, False)]

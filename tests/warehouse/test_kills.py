@@ -1,0 +1,161 @@
+"""kill -9 and a full disk in the middle of an ingest, in real processes: nothing lost or twice."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from calls.errors import WarehouseError
+from calls.handover import Spool, Stage
+from tests.peers.hotline import hand_over, stories
+from warehouse.store import Warehouse
+
+# Kills itself right before or after one step of the second call's ingest.
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from calls.handover import Spool, Stage
+from warehouse import ingest as room
+from warehouse.duck import Cursor
+from warehouse.store import Warehouse
+
+root, step, when = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+armed = False
+
+def killing(what, matches=lambda *a: True):
+    def replaced(*args, **kwargs):
+        if armed and matches(*args) and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = what(*args, **kwargs)
+        if armed and matches(*args) and when == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return replaced
+
+if step == "archive":
+    room._archive = killing(room._archive)
+elif step == "insert":
+    Cursor.insert = killing(Cursor.insert, lambda cursor, table, rows: table == "items")
+elif step == "commit":
+    Cursor.execute = killing(Cursor.execute, lambda cursor, sql, *rest: sql == "COMMIT")
+elif step == "grave":
+    room._remove = killing(room._remove)
+elif step == "rmtree":
+    room.shutil.rmtree = killing(room.shutil.rmtree)
+
+warehouse = Warehouse.open(root / "s.duckdb")
+for place, folder in enumerate(Spool(root / "spool").claimed(Stage.ANALYSED)):
+    armed = place == 1
+    warehouse.ingest(folder, root / "archive")
+"""
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from calls.errors import WarehouseError
+from warehouse.store import Warehouse
+
+root = Path(sys.argv[1])
+warehouse = Warehouse.open(root / "s.duckdb")
+folders = sorted((root / "spool" / "analysed").glob("call-*"))
+warehouse.ingest(folders[0], root / "archive")
+wal = (root / "s.duckdb.wal").stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (wal + 2_000, resource.RLIM_INFINITY))
+try:
+    warehouse.ingest_many(folders[1:], root / "archive")
+except WarehouseError as error:
+    print(error)
+assert warehouse.rows("SELECT count(*) AS n FROM calls") == [{"n": 1}]
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(sum(o.new for o in warehouse.ingest_many(folders[1:], root / "archive")))
+warehouse.close()
+"""
+
+CALLS = 4
+
+
+def spool_of(root: Path) -> Spool:
+    spool = Spool(root / "spool")
+    for story in stories()[3 : 3 + CALLS]:
+        hand_over(story, root / "spool" / "analysed")
+    return spool
+
+
+def everything(root: Path) -> list[dict[str, object]]:
+    warehouse = Warehouse.open(root / "s.duckdb")
+    try:
+        return warehouse.rows(
+            "SELECT call_id, (SELECT count(*) FROM items i WHERE i.call_id = c.call_id) AS items,"
+            " (SELECT count(*) FROM utterances u WHERE u.call_id = c.call_id) AS utterances,"
+            " (SELECT count(*) FROM verdicts v WHERE v.call_id = c.call_id) AS verdicts,"
+            " (SELECT count(*) FROM records r WHERE r.call_id = c.call_id) AS records,"
+            " recording FROM calls c ORDER BY call_id"
+        )
+    finally:
+        warehouse.close()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", ["archive", "insert", "commit", "grave", "rmtree"])
+def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
+    tmp_path: Path, step: str, when: str
+) -> None:
+    untouched = tmp_path / "untouched"
+    other = spool_of(untouched)
+    warehouse = Warehouse.open(untouched / "s.duckdb")
+    for folder in other.claimed(Stage.ANALYSED):
+        warehouse.ingest(folder, untouched / "archive")
+    warehouse.close()
+
+    root = tmp_path / "killed"
+    spool = spool_of(root)
+    killed = subprocess.run([sys.executable, "-c", CHILD, str(root), step, when], check=False)
+    assert killed.returncode == -signal.SIGKILL
+
+    spool.sweep()
+    warehouse = Warehouse.open(root / "s.duckdb")
+    for folder in spool.claimed(Stage.ANALYSED):
+        warehouse.ingest(folder, root / "archive")
+    warehouse.close()
+    assert everything(root) == everything(untouched)
+    assert len(everything(root)) == CALLS
+    assert list((root / "spool" / "analysed").iterdir()) == []
+    assert len(list((root / "archive").rglob("*.wav"))) == CALLS
+
+
+def test_a_full_disk_keeps_the_calls_for_another_try(tmp_path: Path) -> None:
+    spool_of(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    first, second = done.stdout.splitlines()
+    assert "free space" in first
+    assert second == str(CALLS - 1)
+    assert len(everything(tmp_path)) == CALLS
+
+
+def test_many_folders_go_in_as_one_and_a_broken_one_stays(tmp_path: Path) -> None:
+    spool = spool_of(tmp_path)
+    folders = spool.waiting(Stage.ANALYSED)
+    (folders[1] / "analysis.json").write_text("{")
+    (folders[2] / "recording.wav").unlink()
+    warehouse = Warehouse.open(tmp_path / "s.duckdb")
+    outcomes = warehouse.ingest_many(folders, tmp_path / "archive")
+    again = warehouse.ingest_many(folders[1:2], tmp_path / "archive")
+    warehouse.close()
+    assert [o.new for o in outcomes] == [True, False, False, True]
+    assert [o.error is None for o in outcomes] == [True, False, False, True]
+    assert again[0].error is not None
+    assert len(everything(tmp_path)) == CALLS - 2
+
+
+@pytest.mark.parametrize("damage", ["noise", "cut"])
+def test_a_damaged_file_is_told_in_one_line(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "s.duckdb"
+    Warehouse.open(path).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if damage == "cut" else b"\x07" * len(whole))
+    with pytest.raises(WarehouseError, match="restore a backup"):
+        Warehouse.open(path)

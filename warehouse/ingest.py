@@ -1,0 +1,135 @@
+"""A call's way in: an analysed hand-over folder becomes rows and an archived WAV, once.
+
+The WAV moves into the archive, then the rows go in as one transaction, then the folder goes: a
+kill between any two of these is finished by taking the same folder again.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from calls.call import Call
+from calls.codec import read_record, sync_folder
+from calls.errors import HandoverError, RecordingError, WarehouseError
+from calls.handover import ANALYSIS_FILE, CALL_FILE, TRANSCRIPT_FILE
+from calls.scorecard import Analysis
+from calls.speech import Transcript
+from warehouse.duck import Database
+from warehouse.rows import CallRows, call_rows, insert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one folder."""
+
+    folder: Path
+    new: bool = False
+    """False when the call was here already, or the folder is broken."""
+    error: HandoverError | RecordingError | None = None
+    """Why the folder stays where it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parcel:
+    folder: Path
+    call: Call
+    analysis: Analysis
+    transcript: Transcript | None
+
+
+def ingest(database: Database, folders: Sequence[Path], archive: Path, base: Path) -> list[Outcome]:
+    """Take analysed folders as one transaction; a broken one does not stop the others.
+
+    Recordings are kept relative to ``base``, the folder of the warehouse file. WarehouseError: the
+    disk or the file does not take them; the folders stay for another try.
+    """
+    outcomes: dict[Path, Outcome] = {}
+    parcels: dict[str, _Parcel] = {}
+    for folder in folders:
+        try:
+            parcel = _open(folder)
+        except (HandoverError, RecordingError) as error:
+            outcomes[folder] = Outcome(folder=folder, error=error)
+            continue
+        outcomes[folder] = Outcome(folder=folder)
+        parcels.setdefault(parcel.call.call_id, parcel)
+    known = _known(database, list(parcels))
+    batch: list[CallRows] = []
+    targets: set[Path] = set()
+    now = datetime.now(UTC)
+    for call_id, parcel in parcels.items():
+        if call_id in known:
+            continue
+        try:
+            kept = _archive(parcel.call, parcel.folder, archive)
+        except RecordingError as error:
+            outcomes[parcel.folder] = Outcome(folder=parcel.folder, error=error)
+            continue
+        if kept is not None:
+            targets.add(kept.parent)
+        recording = os.path.relpath(kept, base) if kept else None
+        batch.append(
+            call_rows(parcel.call, parcel.analysis, parcel.transcript, recording=recording, now=now)
+        )
+        outcomes[parcel.folder] = Outcome(folder=parcel.folder, new=True)
+    for target in targets:
+        sync_folder(target)
+    if batch:
+        with database.transaction() as cursor:
+            insert(cursor, batch)
+    for folder, outcome in outcomes.items():
+        if outcome.error is None:
+            _remove(folder)
+    return list(outcomes.values())
+
+
+def _open(folder: Path) -> _Parcel:
+    path = folder / TRANSCRIPT_FILE
+    return _Parcel(
+        folder=folder,
+        call=read_record(folder / CALL_FILE, Call),
+        analysis=read_record(folder / ANALYSIS_FILE, Analysis),
+        transcript=read_record(path, Transcript) if path.exists() else None,
+    )
+
+
+def _known(database: Database, call_ids: list[str]) -> set[str]:
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT call_id FROM calls WHERE call_id IN (SELECT unnest($ids::TEXT[]))",
+            {"ids": call_ids},
+        )
+        return {str(row[0]) for row in cursor.fetchall()}
+
+
+def _archive(call: Call, folder: Path, archive: Path) -> Path | None:
+    """Move the call's WAV to ``archive/YYYY/MM/DD/ID.wav``; there already: an earlier try did."""
+    if call.recording is None:
+        return None
+    source = folder / call.recording.path
+    target = archive / f"{call.invited_at.astimezone(UTC):%Y/%m/%d}" / f"{call.call_id}.wav"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_file():
+            source.replace(target)
+    except OSError as error:
+        raise WarehouseError(
+            f"cannot archive a recording ({error.strerror})",
+            remedy="keep the whole data_dir on one file system with space left",
+        ) from error
+    if not target.is_file():
+        raise RecordingError(
+            f"{folder.name} has no recording, though its call.json names one",
+            remedy="put it there, or take the name out",
+        )
+    return target
+
+
+def _remove(folder: Path) -> None:
+    """Drop a folder; renamed first, so that a kill leaves no half folder (``Spool.sweep``)."""
+    grave = folder.with_name(f".{folder.name}.{os.getpid()}.gone")
+    folder.rename(grave)
+    shutil.rmtree(grave)
