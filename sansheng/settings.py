@@ -28,7 +28,7 @@ class Settings(BaseModel):
         default_factory=lambda: Path(platformdirs.user_data_dir("sansheng", appauthor=False)),
         description="Where the spool, the recordings and the warehouse lie (one file system).",
     )
-    workers: int = Field(1, ge=1, le=64, description="Processes that transcribe at once.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that transcribe at once.")
     telephony: TapSettings = Field(default_factory=TapSettings, description="The tap.")
     asr: AsrSettings = Field(default_factory=AsrSettings, description="The ears.")
     phrasebook: PhrasebookSettings = Field(

@@ -55,7 +55,7 @@ class Cursor:
         form = self._forms.get(table)
         if form is None:
             form = self._forms[table] = self._form(table)
-        body = [dict(zip(form.names, map(_naive, row), strict=True)) for row in rows]
+        body = [dict(zip(form.names, row, strict=True)) for row in rows]
         self.execute(form.sql, {"rows": msgspec.json.encode(body).decode()})
 
     def _form(self, table: str) -> "_Form":

@@ -4,9 +4,11 @@ The WAV moves into the archive, then the rows go in as one transaction, then the
 kill between any two of these is finished by taking the same folder again.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,9 @@ from calls.scorecard import Analysis
 from calls.speech import Transcript
 from warehouse.duck import Database
 from warehouse.rows import CallRows, call_rows, insert
+
+_HANDS = 4
+"""Threads that open and remove folders: both mostly wait for the disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +53,11 @@ def ingest(database: Database, folders: Sequence[Path], archive: Path, base: Pat
     """
     outcomes: dict[Path, Outcome] = {}
     parcels: dict[str, _Parcel] = {}
-    for folder in folders:
-        try:
-            parcel = _open(folder)
-        except (HandoverError, RecordingError) as error:
-            outcomes[folder] = Outcome(folder=folder, error=error)
+    with ThreadPoolExecutor(_HANDS) as hands:
+        opened = list(hands.map(_open, folders))
+    for folder, parcel in zip(folders, opened, strict=True):
+        if isinstance(parcel, HandoverError):
+            outcomes[folder] = Outcome(folder=folder, error=parcel)
             continue
         outcomes[folder] = Outcome(folder=folder)
         parcels.setdefault(parcel.call.call_id, parcel)
@@ -80,27 +85,30 @@ def ingest(database: Database, folders: Sequence[Path], archive: Path, base: Pat
     if batch:
         with database.transaction() as cursor:
             insert(cursor, batch)
-    for folder, outcome in outcomes.items():
-        if outcome.error is None:
-            _remove(folder)
+    with ThreadPoolExecutor(_HANDS) as hands:
+        list(hands.map(_remove, [o.folder for o in outcomes.values() if o.error is None]))
     return list(outcomes.values())
 
 
-def _open(folder: Path) -> _Parcel:
+def _open(folder: Path) -> _Parcel | HandoverError:
     path = folder / TRANSCRIPT_FILE
-    return _Parcel(
-        folder=folder,
-        call=read_record(folder / CALL_FILE, Call),
-        analysis=read_record(folder / ANALYSIS_FILE, Analysis),
-        transcript=read_record(path, Transcript) if path.exists() else None,
-    )
+    try:
+        return _Parcel(
+            folder=folder,
+            call=read_record(folder / CALL_FILE, Call),
+            analysis=read_record(folder / ANALYSIS_FILE, Analysis),
+            transcript=read_record(path, Transcript) if path.exists() else None,
+        )
+    except HandoverError as error:
+        return error
 
 
 def _known(database: Database, call_ids: list[str]) -> set[str]:
     with database.cursor() as cursor:
         cursor.execute(
-            "SELECT call_id FROM calls WHERE call_id IN (SELECT unnest($ids::TEXT[]))",
-            {"ids": call_ids},
+            "SELECT call_id FROM calls"
+            """ WHERE call_id IN (SELECT unnest(from_json($ids, '["VARCHAR"]')))""",
+            {"ids": json.dumps(call_ids)},
         )
         return {str(row[0]) for row in cursor.fetchall()}
 
@@ -132,4 +140,8 @@ def _remove(folder: Path) -> None:
     """Drop a folder; renamed first, so that a kill leaves no half folder (``Spool.sweep``)."""
     grave = folder.with_name(f".{folder.name}.{os.getpid()}.gone")
     folder.rename(grave)
+    with os.scandir(grave) as entries:
+        files = [entry.path for entry in entries if not entry.is_dir(follow_symlinks=False)]
+    for file in files:
+        Path(file).unlink()
     shutil.rmtree(grave)

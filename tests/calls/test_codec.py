@@ -60,7 +60,7 @@ def test_a_wrong_value_names_its_place_and_not_itself(change: dict[str, object],
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[1]", b"\xff\xfe", b"null"])
 def test_what_is_no_object_is_a_clear_error(data: bytes) -> None:
-    with pytest.raises(HandoverError, match="x.json"):
+    with pytest.raises(HandoverError, match=r"x\.json"):
         from_json(data, Call, name="x.json")
 
 

@@ -11,7 +11,7 @@ from sansheng.toml import load_model
 
 class Inner(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    port: int = Field(5060, ge=1, le=65535)
+    port: int = Field(default=5060, ge=1, le=65535)
     host: str = "127.0.0.1"
 
 

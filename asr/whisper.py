@@ -1,0 +1,239 @@
+"""The faster-whisper engine: Whisper on CTranslate2, windows in batches.
+
+The only module that imports faster_whisper and ctranslate2. A window is encoded once; the same
+encoder output is decoded, aligned for word times, asked for its language, and scored against
+claims.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr.engine import Claim, Heard, Piece
+from asr.model import SHA256, embedded_model
+from asr.settings import AsrSettings
+from asr.windows import MODEL_RATE, WINDOW_MS
+from calls.errors import EngineError
+from calls.wav import Samples
+
+_LANGUAGE = "zh"
+_FRAME_MS = 20
+"""One step of Whisper's encoder output."""
+_MOST_TOKENS = 224
+_PROMPT_TOKENS = 120
+_CLAIMS_AT_ONCE = 16
+_MISSING = "install the asr extra: pip install 'sansheng[asr]'"
+
+
+class WhisperEngine:
+    """Whisper with the weights that the settings name."""
+
+    def __init__(self, settings: AsrSettings) -> None:
+        try:
+            import ctranslate2
+            from faster_whisper import WhisperModel
+            from faster_whisper.tokenizer import Tokenizer
+        except ImportError as error:
+            raise EngineError("faster-whisper is not installed", remedy=_MISSING) from error
+        source = str(embedded_model()) if settings.model == "embedded" else settings.model
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        try:
+            self._whisper: Any = WhisperModel(
+                source,
+                device=settings.device,
+                compute_type=settings.compute_type,
+                cpu_threads=settings.threads or min(4, os.cpu_count() or 1),
+            )
+        except Exception as error:
+            raise EngineError(
+                f"the speech model {settings.model!r} cannot be loaded ({type(error).__name__})",
+                remedy="set [asr] model to a folder with model.bin, or to embedded; "
+                "on a machine without a GPU device must be cpu",
+            ) from error
+        self._views: Any = ctranslate2.StorageView
+        self._tokenizer: Any = Tokenizer(
+            self._whisper.hf_tokenizer,
+            self._whisper.model.is_multilingual,
+            task="transcribe",
+            language=_LANGUAGE,
+        )
+        self.batch_size = settings.batch_size
+        self._beam_size = settings.beam_size
+        self.name = f"faster-whisper {version('faster-whisper')}"
+        self.model = _model_name(settings.model)
+
+    def hear(self, windows: Sequence[Samples], prompt: str = "") -> list[Heard]:
+        """Transcribe windows in one batch; see ``Engine``."""
+        if not windows:
+            return []
+        encoded = self._encode(windows)
+        tokens = self._prompt(prompt)
+        try:
+            results = self._whisper.model.generate(
+                encoded,
+                [tokens] * len(windows),
+                beam_size=self._beam_size,
+                max_length=_MOST_TOKENS + len(tokens),
+                return_scores=True,
+                return_no_speech_prob=True,
+                suppress_blank=True,
+                suppress_tokens=self._suppressed(),
+            )
+            languages = self._whisper.model.detect_language(encoded)
+        except RuntimeError as error:
+            raise _translated(error) from error
+        texts = [
+            [token for token in result.sequences_ids[0] if token < self._tokenizer.eot]
+            for result in results
+        ]
+        aligned = self._align(encoded, windows, texts)
+        heard = []
+        for result, language, pieces in zip(results, languages, aligned, strict=True):
+            name, probability = language[0]
+            heard.append(
+                Heard(
+                    pieces=pieces,
+                    log_probability=float(result.scores[0]),
+                    no_speech=float(result.no_speech_prob),
+                    language=name.strip("<|>"),
+                    language_probability=float(probability),
+                )
+            )
+        return heard
+
+    def score(self, window: Samples, claims: Sequence[Claim]) -> list[float]:
+        """Score claims against one window, in batches over one encoding; see ``Engine``."""
+        if not claims:
+            return []
+        one = np.asarray(self._encode([window]).to_device(self._cpu()))
+        scores: list[float] = []
+        for first in range(0, len(claims), _CLAIMS_AT_ONCE):
+            batch = claims[first : first + _CLAIMS_AT_ONCE]
+            parts = [[self._tokens(t) for t in (c.before, c.phrase, c.after)] for c in batch]
+            encoded = self._views.from_array(np.repeat(one, len(batch), axis=0))
+            try:
+                results = self._whisper.model.align(
+                    encoded,
+                    self._tokenizer.sot_sequence,
+                    [before + phrase + after for before, phrase, after in parts],
+                    [_frames(window)] * len(batch),
+                )
+            except RuntimeError as error:
+                raise _translated(error) from error
+            for (before, phrase, _), result in zip(parts, results, strict=True):
+                probabilities = result.text_token_probs[len(before) : len(before) + len(phrase)]
+                scores.append(float(np.mean(np.log(np.maximum(probabilities, 1e-9)))))
+        return scores
+
+    def _encode(self, windows: Sequence[Samples]) -> Any:
+        length = WINDOW_MS * MODEL_RATE // 1000
+        extractor = self._whisper.feature_extractor
+        features = []
+        for window in windows:
+            mel = extractor(np.pad(window[:length], (0, max(0, length - len(window)))))
+            features.append(mel[:, : extractor.nb_max_frames])
+        try:
+            return self._whisper.encode(np.stack(features))
+        except RuntimeError as error:
+            raise _translated(error) from error
+
+    def _align(
+        self, encoded: Any, windows: Sequence[Samples], texts: Sequence[list[int]]
+    ) -> list[tuple[Piece, ...]]:
+        """Times for each window's tokens; windows without text have no pieces."""
+        filled = [index for index, text in enumerate(texts) if text]
+        pieces: list[tuple[Piece, ...]] = [() for _ in texts]
+        if not filled:
+            return pieces
+        if len(filled) < len(texts):
+            array = np.asarray(encoded.to_device(self._cpu()))
+            encoded = self._views.from_array(np.ascontiguousarray(array[filled]))
+        try:
+            results = self._whisper.model.align(
+                encoded,
+                self._tokenizer.sot_sequence,
+                [texts[index] for index in filled],
+                [_frames(windows[index]) for index in filled],
+            )
+        except RuntimeError as error:
+            raise _translated(error) from error
+        for index, result in zip(filled, results, strict=True):
+            pieces[index] = self._pieces(texts[index], result)
+        return pieces
+
+    def _pieces(self, text: list[int], result: Any) -> tuple[Piece, ...]:
+        words, tokens = self._tokenizer.split_tokens_on_unicode([*text, self._tokenizer.eot])
+        begins = dict[int, int]()
+        for token, step in result.alignments:
+            begins.setdefault(int(token), int(step))
+        last = max(begins.values(), default=0) + 1
+        pieces = []
+        at = 0
+        for word, parts in zip(words[:-1], tokens[:-1], strict=True):
+            end = at + len(parts)
+            start_step = begins.get(at, last)
+            end_step = begins.get(end, last)
+            probability = float(np.mean(result.text_token_probs[at:end]))
+            pieces.append(
+                Piece(
+                    word, start_step * _FRAME_MS, max(end_step, start_step) * _FRAME_MS, probability
+                )
+            )
+            at = end
+        return tuple(pieces)
+
+    def _prompt(self, prompt: str) -> list[int]:
+        head: list[int] = []
+        if prompt:
+            head = [self._tokenizer.sot_prev, *self._tokens(prompt)[:_PROMPT_TOKENS]]
+        return [*head, *self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
+
+    def _tokens(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text)) if text else []
+
+    def _suppressed(self) -> list[int]:
+        tokenizer = self._tokenizer
+        special = (
+            tokenizer.transcribe,
+            tokenizer.translate,
+            tokenizer.sot,
+            tokenizer.sot_prev,
+            tokenizer.sot_lm,
+            tokenizer.no_speech,
+        )
+        return sorted({*tokenizer.non_speech_tokens, *special})
+
+    @staticmethod
+    def _cpu() -> Any:
+        import ctranslate2
+
+        return ctranslate2.Device.cpu
+
+
+def _frames(window: Samples) -> int:
+    """Mel frames (10 ms) of a window that are not padding."""
+    return min(3000, max(2, len(window) * 100 // MODEL_RATE))
+
+
+def _model_name(model: str) -> str:
+    if model == "embedded":
+        return f"whisper-base {SHA256[:8]}"
+    weights = Path(model) / "model.bin"
+    if not weights.is_file():
+        return model
+    with weights.open("rb") as file:
+        return f"{Path(model).name} {hashlib.file_digest(file, 'sha256').hexdigest()[:8]}"
+
+
+def _translated(error: RuntimeError) -> EngineError:
+    memory = "memory" in str(error).lower()
+    return EngineError(
+        "the speech engine ran out of memory" if memory else "the speech engine failed",
+        remedy="set [asr] batch_size lower" if memory else "run `sansheng doctor`",
+        retryable=memory,
+    )
