@@ -1,4 +1,4 @@
-"""The service: tap, workers and warehouse under one supervisor, with a clean stop.
+"""The service: tap, workers, warehouse and portal under one supervisor, with a clean stop.
 
 This process owns the warehouse file and nothing that can crash it: the tap and the workers are
 child processes, restarted with back-off. What a kill interrupts is finished at the next start.
@@ -9,14 +9,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from calls.errors import HandoverError, RecordingError, WarehouseError
 from calls.handover import Spool, Stage
+from portal.accounts import first_run
+from portal.app import create_app
+from portal.ports import Board, TapHealth
+from portal.server import PortalServer
+from sansheng.notify import notify
 from sansheng.settings import Settings
 from telephony.supervisor import TapSupervisor
 from warehouse.server import QueryServer
@@ -71,27 +75,25 @@ class Worker:
             self.process.wait()
 
 
-@dataclass
 class Service:
     """Everything that ``sansheng serve`` runs."""
 
-    settings: Settings
-    config: Path | None
-    """The file that the settings came from: the workers read it themselves."""
-    with_tap: bool = True
-    on_ingest: Callable[[str], None] = lambda _call_id: None
-    """Told the id of each call that reached the warehouse."""
-    _stop: threading.Event = field(default_factory=threading.Event)
+    def __init__(self, settings: Settings, config: Path | None, *, with_tap: bool = True) -> None:
+        """``config`` is the file that the settings came from: the workers read it themselves.
 
-    def __post_init__(self) -> None:
-        self.spool = Spool(self.settings.spool_dir)
-        self.warehouse = Warehouse.open(self.settings.database)
-        self.queries = QueryServer(self.warehouse, self.settings.socket)
-        self.tap = TapSupervisor(self.settings.telephony, self.spool) if self.with_tap else None
+        Errors: WarehouseError when another process owns the warehouse, or a newer version made it.
+        """
+        self.settings = settings
+        self.spool = Spool(settings.spool_dir)
+        self.warehouse = Warehouse.open(settings.database)
+        self.queries = QueryServer(self.warehouse, settings.socket)
+        self.tap = TapSupervisor(settings.telephony, self.spool) if with_tap else None
+        self.portal: PortalServer | None = None
         command = [sys.executable, "-m", "sansheng.worker"]
-        if self.config is not None:
-            command.append(str(self.config.resolve()))
-        self.workers = [Worker(command) for _ in range(self.settings.workers)]
+        if config is not None:
+            command.append(str(config.resolve()))
+        self.workers = [Worker(command) for _ in range(settings.workers)]
+        self._stop = threading.Event()
 
     def stop(self) -> None:
         """Ask ``run`` to end; safe to call from a signal handler and more than once."""
@@ -99,12 +101,8 @@ class Service:
 
     def run(self) -> None:
         """Run until ``stop``: recover, serve, then drain in the order of a call's way."""
-        swept = self.spool.sweep()
-        log.info("service starts", pid=os.getpid(), swept=swept)
         try:
-            self.queries.start()
-            if self.tap is not None:
-                self.tap.start()
+            self._start()
             while not self._stop.is_set():
                 now = time.monotonic()
                 for worker in self.workers:
@@ -112,6 +110,7 @@ class Service:
                 if not self.ingest():
                     self._stop.wait(_LOOK_S)
         finally:
+            notify("STOPPING=1")
             self._shut_down()
 
     def ingest(self) -> int:
@@ -134,8 +133,38 @@ class Service:
                 break
             done += 1
             log.info("ingested", call_id=folder.name)
-            self.on_ingest(folder.name)
         return done
+
+    def board(self) -> Board:
+        """What is going on right now, for the portal's live page."""
+        if self.tap is None:
+            return Board()
+        return Board(
+            taps=[
+                TapHealth(name=f"SIP {child.port}", hears=child.running and child.ready)
+                for child in self.tap.health()
+            ]
+        )
+
+    def _start(self) -> None:
+        swept = self.spool.sweep()
+        log.info("service starts", pid=os.getpid(), swept=swept)
+        self.queries.start()
+        if self.tap is not None:
+            self.tap.start()
+        if self.settings.portal.enabled:
+            self._open_portal()
+        notify("READY=1")
+
+    def _open_portal(self) -> None:
+        app = create_app(self.warehouse, self.settings.portal, board=self.board)
+        portal = PortalServer(app, self.settings.portal)
+        portal.start()
+        self.portal = portal
+        login = first_run(self.warehouse, self.settings.portal)
+        if login is not None:
+            _write_private(self.settings.first_login, f"{login.user_id}\n{login.password}\n")
+            log.info("first administrator made", login_in=str(self.settings.first_login))
 
     def _shut_down(self) -> None:
         if self.tap is not None:
@@ -143,6 +172,16 @@ class Service:
         for worker in self.workers:
             worker.stop()
         self.ingest()
+        if self.portal is not None:
+            self.portal.stop()
         self.queries.stop()
         self.warehouse.close()
         log.info("service stopped")
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only this user can read."""
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)

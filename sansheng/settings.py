@@ -61,6 +61,11 @@ class Settings(BaseModel):
         """Where the running service answers queries."""
         return self.data_dir / "query.sock"
 
+    @property
+    def first_login(self) -> Path:
+        """The first administrator's name and password, until somebody removes the file."""
+        return self.data_dir / "first-login.txt"
+
 
 def find(path: Path | None = None) -> Path | None:
     """The settings file: the one named, else ``$SANSHENG_CONFIG``, else ``./sansheng.toml``."""

@@ -1,0 +1,5 @@
+"""``python -m sansheng``: the command line."""
+
+from sansheng.cli import main
+
+main()
