@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import soundfile
@@ -42,6 +42,8 @@ def inspect(path: Path) -> WavInfo:
     """Read a WAV's header; a missing, torn or empty one is a RecordingError."""
     with _opened(path) as file:
         info = WavInfo(file.frames, file.samplerate, file.channels, file.subtype)
+        if file.format in ("WAV", "WAVEX"):
+            _require_whole(path)
     if info.frames == 0:
         raise RecordingError(f"{path} holds no audio", remedy="record the call again")
     return info
@@ -157,31 +159,57 @@ def mend(path: Path) -> bool:
     """
     try:
         with path.open("r+b") as file:
+            data = _find_data(file, path)
+            mended = data.length in _UNKNOWN_SIZES or data.length > data.rest
+            if mended:
+                file.seek(data.at)
+                file.write(struct.pack("<I", data.rest))
             size = file.seek(0, 2)
-            file.seek(0)
-            head = file.read(_RIFF_HEADER)
-            if len(head) < _RIFF_HEADER or head[:4] != b"RIFF" or head[8:] != b"WAVE":
-                raise RecordingError(f"{path} is no WAV file", remedy="check what wrote it")
-            mended = False
-            while len(chunk := file.read(8)) == 8:
-                name, length = struct.unpack("<4sI", chunk)
-                rest = size - file.tell()
-                if name == b"data":
-                    if length in _UNKNOWN_SIZES or length > rest:
-                        file.seek(-4, 1)
-                        file.write(struct.pack("<I", rest))
-                        mended = True
-                    break
-                file.seek(length + length % 2, 1)
-            else:
-                raise RecordingError(f"{path} has no audio in it", remedy="record the call again")
-            if mended or struct.unpack("<I", head[4:8])[0] != size - 8:
+            file.seek(4)
+            if mended or struct.unpack("<I", file.read(4))[0] != size - 8:
                 file.seek(4)
                 file.write(struct.pack("<I", size - 8))
                 mended = True
     except OSError as error:
         raise RecordingError(f"{path} cannot be read ({error.strerror})") from error
     return mended
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """A WAV's data chunk."""
+
+    at: int
+    """Offset of its length field."""
+    length: int
+    """Bytes that it claims."""
+    rest: int
+    """Bytes that the file holds from its start on."""
+
+
+def _find_data(file: BinaryIO, path: Path) -> _Data:
+    size = file.seek(0, 2)
+    file.seek(0)
+    head = file.read(_RIFF_HEADER)
+    if len(head) < _RIFF_HEADER or head[:4] != b"RIFF" or head[8:] != b"WAVE":
+        raise RecordingError(f"{path} is no WAV file", remedy="check what wrote it")
+    while len(chunk := file.read(8)) == 8:
+        name, length = struct.unpack("<4sI", chunk)
+        if name == b"data":
+            return _Data(file.tell() - 4, length, size - file.tell())
+        file.seek(length + length % 2, 1)
+    raise RecordingError(f"{path} has no audio in it", remedy="record the call again")
+
+
+def _require_whole(path: Path) -> None:
+    """libsndfile reads a torn file to where it ends and says nothing."""
+    with path.open("rb") as file:
+        data = _find_data(file, path)
+    if data.length > data.rest and data.length not in _UNKNOWN_SIZES:
+        raise RecordingError(
+            f"{path} is torn: {data.rest} of its {data.length} bytes are there",
+            remedy="copy it again from where it came",
+        )
 
 
 def _mono_blocks(path: Path, skip_ms: int) -> Iterator[Samples]:

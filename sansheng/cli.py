@@ -23,7 +23,6 @@ COMMANDS: Mapping[str, str] = {
     "report": "sansheng.commands.report",
     "backtest": "sansheng.commands.backtest",
     "phrases": "sansheng.commands.phrases",
-    "probe": "sansheng.commands.probe",
     "user": "sansheng.commands.user",
     "voices": "sansheng.commands.voices",
     "settings": "sansheng.commands.settings",

@@ -8,7 +8,6 @@ play the calls of ``voices/demo``.
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -115,9 +114,19 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running demo site."""
+
+    config: Path
+    """Its settings file."""
+    process: subprocess.Popen[bytes]
+    """``sansheng serve``."""
+
+
 @contextlib.contextmanager
-def running_service(folder: Path, ports: Ports) -> Iterator[Path]:
-    """Run ``sansheng serve`` in ``folder``; gives the settings file, and stops it at the end.
+def running_site(folder: Path, ports: Ports) -> Iterator[Site]:
+    """Run ``sansheng serve`` in ``folder`` with a settings file there; stops it at the end.
 
     Errors: SanshengError with the service's own last line when it does not come up.
     """
@@ -138,9 +147,9 @@ def running_service(folder: Path, ports: Ports) -> Iterator[Path]:
         )
         try:
             _await_ready(service, ready, log)
-            yield config
+            yield Site(config, service)
         finally:
-            service.send_signal(signal.SIGTERM)
+            service.terminate()
             try:
                 service.wait(_STOP_S)
             except subprocess.TimeoutExpired:
@@ -205,7 +214,7 @@ class Telephones:
                     remedy="`sansheng doctor` looks at the SIP library and the ports",
                 )
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End those that still run."""
         for process in self._processes:
             process.kill()

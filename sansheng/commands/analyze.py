@@ -44,7 +44,10 @@ def analyze(
     from sansheng.pipeline import Pipeline
 
     columns = (TextColumn("[dim]{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("loading the model", total=1.0)
         pipeline = Pipeline.open(settings)
         bar.update(task, description="listening")

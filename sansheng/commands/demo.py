@@ -39,7 +39,7 @@ def demo(
     from rich.console import Console
 
     from asr.model import embedded_model
-    from sansheng.demo import Telephones, demo_calls, find_ports, running_service
+    from sansheng.demo import Telephones, demo_calls, find_ports, running_site
     from sansheng.settings import load
 
     console = Console(stderr=True, highlight=False)
@@ -48,12 +48,12 @@ def demo(
     calls, ports = demo_calls(), find_ports()
     with contextlib.ExitStack() as stack:
         with console.status("starting the service: tap, worker, warehouse, portal"):
-            config = stack.enter_context(running_service(data, ports))
+            config = stack.enter_context(running_site(data, ports)).config
         settings = load(config)
         console.print(f"service up: SIP on port {ports.tap}, settings in {config}")
         telephones = [Telephones(call, data, ports) for call in calls]
         for pair in telephones:
-            stack.callback(pair.stop)
+            stack.callback(pair.close)
         ids = _follow(console, calls, telephones, settings)
         _show(calls, ids, settings, config)
         if stay:
@@ -79,7 +79,9 @@ def _follow(
     known = _call_ids(settings)
     ids: dict[str, str] = {}
     columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
         tasks = {
             call.name: bars.add_task(
                 call.name,
@@ -130,6 +132,7 @@ def _show(
 ) -> None:
     """Print the scorecards, what it took, where everything is, and what to try next."""
     from sansheng.present import scorecard_lines
+    from sansheng.settings import CONFIG_VARIABLE
     from warehouse.calls import load_call
 
     talked = taken = 0.0
@@ -140,13 +143,12 @@ def _show(
         typer.echo()
         talked += stored.call.duration_ms / 1000
         taken += call.analysis_s
-    bad = ids[calls[-1].name]
     typer.echo(f"Two calls of {talked:.1f} s together; scorecards {taken:.1f} s after hanging up.")
-    typer.echo(f"Recordings  {settings.archive_dir}")
-    typer.echo(f"Warehouse   {settings.database}")
-    typer.echo(f"Portal      http://{settings.portal.host}:{settings.portal.port}")
-    typer.echo(f"            while the service runs: sansheng serve -c {config}")
-    typer.echo(f"            name and password: {settings.first_login}")
-    typer.echo("Next")
-    typer.echo(f"  .venv/bin/sansheng call show {bad} --transcript -c {config}")
-    typer.echo(f'  .venv/bin/sansheng query -c {config} "SELECT * FROM v_findings"')
+    typer.echo(f"Files   {config.parent} (recordings, warehouse, logs)")
+    typer.echo(f"Portal  http://{settings.portal.host}:{settings.portal.port}, while this runs:")
+    typer.echo(f"        .venv/bin/sansheng serve -c {config}")
+    typer.echo(f"        name and password: {settings.first_login.name} in the same folder")
+    typer.echo("Next, the second call with its transcript, and all that was found:")
+    typer.echo(f"        export {CONFIG_VARIABLE}={config}")
+    typer.echo(f"        .venv/bin/sansheng call show {ids[calls[-1].name]} --transcript")
+    typer.echo('        .venv/bin/sansheng query "SELECT * FROM v_findings"')

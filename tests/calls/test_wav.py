@@ -96,3 +96,15 @@ def test_mix_puts_each_part_at_its_place(tmp_path: Path) -> None:
 def test_mix_of_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="nothing to mix"):
         wav.mix([], tmp_path / "mix.wav")
+
+
+@pytest.mark.parametrize("coding", ["PCM_16", "ALAW"])
+def test_a_torn_file_is_told_from_a_short_one(tmp_path: Path, coding: wav.Coding) -> None:
+    path = tmp_path / "a.wav"
+    wav.write(path, np.zeros(8000, np.float32), 8000, coding)
+    assert wav.inspect(path).duration_ms == 1000
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(RecordingError, match="torn"):
+        wav.inspect(path)
+    assert wav.mend(path)
+    assert wav.inspect(path).frames in (8000 - 100, 8000 - 50)
