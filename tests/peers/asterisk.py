@@ -173,11 +173,15 @@ def running(
     root = folder()
     # The control socket's path may not be longer than 107 characters.
     home = Path(tempfile.mkdtemp(prefix="asterisk-"))
-    for name in ("etc", "lib", "log/cdr-custom", "log/cel-custom", "run", "spool", "moh"):
+    folders = ("etc", "lib", "log/cdr-custom", "log/cel-custom", "run", "spool", "moh")
+    for name in (*folders, "data/sounds/en"):
         (home / name).mkdir(parents=True)
+    (home / "data" / "documentation").symlink_to(root / "usr/share/asterisk/documentation")
     time_axis = np.arange(8000 * 5) / 8000
     music = (0.2 * np.sin(2 * np.pi * 660 * time_axis)).astype(np.float32)
     wav.write(home / "moh" / "music.wav", music, 8000)
+    # An attended transfer asks for the number with this announcement, or not at all.
+    wav.write(home / "data/sounds/en/pbx-transfer.wav", music[:800], 8000)
     for name, text in _files(root, home, sip_port, ami_port, rtp_port, tap_port, phones).items():
         (home / "etc" / name).write_text(text)
     libraries = [root / "lib/x86_64-linux-gnu", root / "usr/lib/x86_64-linux-gnu", root / "usr/lib"]
@@ -235,7 +239,7 @@ def _files(
 ) -> dict[str, str]:
     loads = "\n".join(f"load = {name}.so" for name in MODULES)
     agents = "\n".join(
-        f"exten = {name},1,Dial(PJSIP/phone/sip:{name}@127.0.0.1:{port},30)\n same = n,Hangup()"
+        f"exten = {name},1,Dial(PJSIP/phone/sip:{name}@127.0.0.1:{port},30,t)\n same = n,Hangup()"
         for name, port in phones.items()
     )
     return {
@@ -245,7 +249,7 @@ astmoddir = {root}/usr/lib/asterisk/modules
 astvarlibdir = {home}/lib
 astdbdir = {home}/lib
 astkeydir = {home}/lib
-astdatadir = {root}/usr/share/asterisk
+astdatadir = {home}/data
 astagidir = {home}/lib
 astspooldir = {home}/spool
 astrundir = {home}/run
@@ -287,6 +291,7 @@ allow = alaw
 direct_media = no
 moh_passthrough = yes
 """.replace("[phone](!)\n", ""),
+        "features.conf": "[general]\n[featuremap]\natxfer => *2\n",
         "queues.conf": """[general]
 [hotline]
 strategy = ringall
