@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import soxr
 
 from calls import wav
 from calls.call import Channel
+from calls.resample import resample
 from calls.speech import SpeechSpan
 
 MODEL_RATE = 16_000
@@ -116,5 +116,4 @@ def render(
         at = clip.start_ms * rate // 1000
         part = part[: len(samples) - at]
         samples[at : at + len(part)] = part
-    resampled: wav.Samples = soxr.resample(samples, rate, MODEL_RATE, quality="HQ")
-    return resampled
+    return resample(samples, rate, MODEL_RATE)

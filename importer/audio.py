@@ -4,15 +4,14 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import soxr
 
 from calls import wav
 from calls.call import Channel, Recording
 from calls.errors import RecordingError
 from calls.handover import RECORDING_FILE
+from calls.resample import resample_blocks
 from calls.wav import Samples
 from importer.g711 import decode_alaw, decode_ulaw
 
@@ -133,14 +132,7 @@ def _resampled(blocks: Iterator[Samples], rate: int, channels: int) -> Iterator[
     if rate == RATE:
         yield from blocks
         return
-    stream: Any = soxr.ResampleStream(rate, RATE, channels, dtype="float32")
-    for block in blocks:
-        yield _shaped(stream.resample_chunk(block), channels)
-    yield _shaped(stream.resample_chunk(np.zeros((0, channels), np.float32), last=True), channels)
-
-
-def _shaped(block: Any, channels: int) -> Samples:
-    return np.asarray(block, np.float32).reshape(-1, channels)
+    yield from resample_blocks(blocks, rate, RATE, channels)
 
 
 def _mono(samples: Samples) -> Samples:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import soxr
 
 from calls.call import Channel, SideQuality
 from calls.errors import RecordingError
+from calls.resample import resample
 from calls.wav import Samples
 from importer.audio import RATE
 from importer.capture import UDP, Packet
@@ -125,6 +125,6 @@ def _decoded(placed: list[tuple[int, RtpPacket]], formats: Mapping[int, str]) ->
         raise RecordingError("a stream changes between G.711 and G.722 without a new source")
     from importer.g722 import decode_g722
 
-    narrow = soxr.resample(decode_g722(b"".join(p.payload for _, p in placed)), 16_000, RATE)
+    narrow = resample(decode_g722(b"".join(p.payload for _, p in placed)), 16_000, RATE)
     cuts = np.cumsum([len(packet.payload) for _, packet in placed])[:-1]
     return [np.asarray(part, np.float32) for part in np.split(narrow, cuts)]

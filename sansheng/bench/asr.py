@@ -1,0 +1,230 @@
+"""``sansheng bench asr``: speed, errors and memory of the ears, beside the stock pipelines."""
+
+import json
+import random
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from calls.call import Channel
+
+if TYPE_CHECKING:
+    from asr.engine import Engine
+    from calls.wav import Samples
+
+app = typer.Typer()
+
+_SIDES = (Channel.CALLER, Channel.AGENT)
+_RATE = 8000
+_PAD_MS = 150
+_NOISE_DBFS = -62.0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A recording and what is said in it."""
+
+    recording: Path
+    duration_s: float
+    truth: dict[Channel, str]
+    """Normalised text of each side, in order."""
+
+
+@app.command(
+    epilog="Examples:  sansheng bench asr --minutes 30    |    sansheng bench asr --corpus D"
+)
+def asr(
+    minutes: Annotated[
+        float, typer.Option(min=0.5, help="Length of the call made of many short turns.")
+    ] = 5.0,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="Folder of calls with their truth (`sansheng voices`) in its place."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the order of the turns.")] = 1,
+) -> None:
+    """Transcribe the same calls with ours, stock faster-whisper and its batched pipeline.
+
+    Same model, beam and threads; both sides of every call apart. rtf is seconds of work a second
+    of call; peak_rss_mb is of ours, which runs first.
+    """
+    from rich.console import Console
+
+    from asr.engine import open_engine
+    from sansheng.settings import load
+
+    console = Console(stderr=True, highlight=False)
+    settings = load().asr
+    with tempfile.TemporaryDirectory(prefix="sansheng-bench-") as folder:
+        work = list(_corpus(corpus)) if corpus else [_make(Path(folder), minutes * 60, seed)]
+        total = sum(each.duration_s for each in work)
+        console.print(f"{len(work)} call(s), {total / 60:.1f} min; ours …")
+        ours = _measure(work, partial(_ours, open_engine(settings)))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        console.print("stock faster-whisper …")
+        stock, batched = _peers(settings)
+        plain = _measure(work, stock)
+        console.print("its batched pipeline …")
+        grouped = _measure(work, batched)
+    figures = {
+        "rtf": ours[0],
+        "cer": ours[1],
+        "stock_rtf": plain[0],
+        "stock_cer": plain[1],
+        "batched_rtf": grouped[0],
+        "batched_cer": grouped[1],
+        "speed_to_stock": round(plain[0] / ours[0], 2),
+        "speed_to_batched": round(grouped[0] / ours[0], 2),
+        "peak_rss_mb": round(peak),
+        "audio_s": round(total, 1),
+    }
+    typer.echo(json.dumps(figures))
+
+
+def _measure(work: list[Work], hear: Callable[[Work], dict[Channel, str]]) -> tuple[float, float]:
+    """Seconds of work a second of call, and the character error rate over all sides."""
+    from rapidfuzz.distance import Levenshtein
+
+    from calls.text import normalise
+
+    errors = characters = 0
+    spent = 0.0
+    for each in work:
+        started = time.perf_counter()
+        heard = hear(each)
+        spent += time.perf_counter() - started
+        for side in _SIDES:
+            errors += Levenshtein.distance(each.truth[side], normalise(heard[side]).text)
+            characters += len(each.truth[side])
+    seconds = sum(each.duration_s for each in work)
+    return round(spent / seconds, 4), round(errors / max(1, characters), 4)
+
+
+def _ours(engine: "Engine", work: Work) -> dict[Channel, str]:
+    from asr.ears import transcribe
+
+    transcript = transcribe(engine, "bench", work.recording, _SIDES)
+    return {
+        side: "".join(u.text for u in transcript.utterances if u.channel is side) for side in _SIDES
+    }
+
+
+def _peers(settings: Any) -> tuple[Callable[[Work], dict[Channel, str]], ...]:
+    """Stock faster-whisper and its batched pipeline, with our model and settings."""
+    import os
+
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+    from asr.model import embedded_model
+    from asr.text import simplified
+
+    source = str(embedded_model()) if settings.model == "embedded" else settings.model
+    model = WhisperModel(
+        source,
+        device=settings.device,
+        compute_type=settings.compute_type,
+        cpu_threads=settings.threads or min(4, os.cpu_count() or 1),
+    )
+    common = {"language": "zh", "beam_size": settings.beam_size}
+    pipeline = BatchedInferencePipeline(model)
+
+    def plain(work: Work) -> dict[Channel, str]:
+        return {
+            side: simplified(
+                "".join(s.text for s in model.transcribe(samples, vad_filter=True, **common)[0])
+            )
+            for side, samples in _wideband(work)
+        }
+
+    def batched(work: Work) -> dict[Channel, str]:
+        return {
+            side: simplified(
+                "".join(
+                    s.text
+                    for s in pipeline.transcribe(samples, batch_size=settings.batch_size, **common)[
+                        0
+                    ]
+                )
+            )
+            for side, samples in _wideband(work)
+        }
+
+    return plain, batched
+
+
+def _wideband(work: Work) -> "Iterator[tuple[Channel, Samples]]":
+    from calls import wav
+    from calls.resample import resample
+
+    for index, side in enumerate(_SIDES):
+        yield side, resample(wav.read(work.recording, index), _RATE, 16_000)
+
+
+def _make(folder: Path, seconds: float, seed: int) -> Work:
+    """A call of many short turns: the demo's turns in random order on a noisy line."""
+    import numpy as np
+
+    from calls import wav
+    from calls.text import normalise
+    from sansheng.demo import CALLS, demo_calls
+    from voices.truth import AGENT_FILE, CALLER_FILE
+
+    files = {Channel.CALLER: CALLER_FILE, Channel.AGENT: AGENT_FILE}
+    turns = [
+        (
+            turn.channel,
+            normalise(turn.text).text,
+            wav.read(
+                CALLS / call.name / files[turn.channel],
+                0,
+                start_ms=max(0, turn.start_ms - _PAD_MS),
+                end_ms=turn.end_ms + _PAD_MS,
+            ),
+        )
+        for call in demo_calls()
+        for turn in call.truth.turns
+    ]
+    order = random.Random(seed)
+    noise = np.random.default_rng(seed)
+    length = int(seconds * _RATE)
+    samples = noise.normal(0, 10 ** (_NOISE_DBFS / 20), (length, 2)).astype(np.float32)
+    truth = dict.fromkeys(_SIDES, "")
+    at = _RATE // 2
+    while True:
+        side, text, spoken = order.choice(turns)
+        if at + len(spoken) > length:
+            break
+        samples[at : at + len(spoken), _SIDES.index(side)] += spoken
+        truth[side] += text
+        at += len(spoken) + int(order.uniform(0.3, 1.5) * _RATE)
+    recording = folder / "bench.wav"
+    wav.write(recording, np.clip(samples, -1, 1), _RATE, "ALAW")
+    return Work(recording, seconds, truth)
+
+
+def _corpus(folder: Path) -> Iterator[Work]:
+    from calls import wav
+    from calls.codec import read_record
+    from calls.text import normalise
+    from voices.truth import CALL_FILE, TRUTH_FILE, CallTruth
+
+    for path in sorted(folder.glob(f"*/{TRUTH_FILE}")):
+        truth = read_record(path, CallTruth)
+        recording = path.with_name(CALL_FILE)
+        yield Work(
+            recording,
+            wav.inspect(recording).duration_ms / 1000,
+            {
+                side: "".join(
+                    normalise(turn.text).text for turn in truth.turns if turn.channel is side
+                )
+                for side in _SIDES
+            },
+        )
