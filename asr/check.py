@@ -17,7 +17,7 @@ from pathlib import Path
 from asr.engine import Claim, Engine
 from asr.windows import pack, render, widen
 from calls.call import Channel
-from calls.hit import Candidate, Reading
+from calls.hit import Candidate, Kind, Reading
 from calls.speech import SpeechSpan, Transcript, Utterance
 
 CALIBRATION = Path(__file__).with_name("calibration.toml")
@@ -54,16 +54,16 @@ def check(
     transcript: Transcript,
     candidates: Sequence[Candidate],
 ) -> list[Reading | None]:
-    """Ask the engine about every candidate, each stretch of audio encoded once.
+    """Ask the engine about the candidates, each stretch of audio encoded once.
 
-    Returns readings in the candidates' order; None for a candidate whose heard words are the
-    phrase itself or whose evidence is its meaning: there the audio has nothing to add.
+    Returns readings in the candidates' order. None where the audio has nothing to add: courtesy
+    whose very words were heard, and candidates whose evidence is their meaning.
     """
     readings: list[Reading | None] = [None] * len(candidates)
     by_place: dict[SpeechSpan, list[int]] = defaultdict(list)
     places = widen([_span(u) for u in transcript.utterances], transcript.duration_ms)
     for index, candidate in enumerate(candidates):
-        if candidate.by != "meaning":
+        if candidate.by != "meaning" and not _is_plain_courtesy(candidate):
             place = (
                 places[candidate.utterance]
                 if candidate.utterance >= 0
@@ -88,6 +88,10 @@ def check(
                 probability=round(calibration().probability(phrase_logprob, heard_logprob), 3),
             )
     return readings
+
+
+def _is_plain_courtesy(candidate: Candidate) -> bool:
+    return candidate.kind is Kind.COURTESY and candidate.by == "text"
 
 
 def _span(utterance: Utterance) -> SpeechSpan:

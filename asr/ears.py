@@ -32,7 +32,7 @@ def transcribe(
     spans = find_speech(recording, channels)
     wide = widen(spans, info.duration_ms)
     prompt = " ".join(hotwords)
-    total = sum(span.end_ms - span.start_ms for span in spans) or 1
+    total = sum(span.end_ms - span.start_ms for span in wide)
     done = 0
     utterances: list[Utterance] = []
     windows = pack(wide)

@@ -81,6 +81,10 @@ class Phrasebook:
     leading_fillers: tuple[str, ...] = ()
     path: Path | None = field(default=None, compare=False)
 
+    def __hash__(self) -> int:
+        """The version covers the content; hashing every phrase would cost more than a search."""
+        return hash(self.version)
+
     @cached_property
     def by_id(self) -> Mapping[str, Phrase]:
         """Phrases by their id."""
