@@ -11,7 +11,6 @@ import string
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from calls.errors import RulesError
 from scoring.directory import Directory, load_directory
 from scoring.sections import Notes, Placeholders, Rule, RuleFile
 
+RULES_FILE = Path(__file__).parent / "data" / "rules.toml"
+"""The bundled rules."""
 _HASH_LENGTH = 8
 _TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
 _KEY = re.compile(r"\s*([A-Za-z0-9_.\-\"']+)\s*=")
@@ -43,8 +44,7 @@ def load(path: Path | None = None) -> RuleBook:
     RulesError naming the file, the line and the nearest key.
     """
     if path is None:
-        name = "scoring/data/rules.toml"
-        text = resources.files("scoring").joinpath("data/rules.toml").read_text(encoding="utf-8")
+        name, text = "scoring/data/rules.toml", _text(RULES_FILE)
     else:
         name, text = str(path), _text(path)
     own = path.with_name("departments.toml") if path else None

@@ -19,8 +19,6 @@ from calls.errors import SanshengError
 app = typer.Typer()
 
 _PASSWORD = "Fifty-people-2026"
-_AGENTS = 200
-_TEAMS = 10
 _DAYS = 90
 _QUIET_DAYS = 3
 """Only the whole calls are of these last days, so that the queue draws whole ones."""
@@ -29,11 +27,6 @@ _WHOLE = 60
 _THINK_S = 2.0
 """Pause of a person between two pages."""
 _PAGES = ("/calls", "/calls?show=fail", "/overview", "/queue", "/search?words=社保")
-_RULES = (
-    *("three_rings", "greeting", "please_first", "answers_questions", "farewell"),
-    *("hangup_consent", "forbidden_phrase", "shirking"),
-)
-_RECORDING_S = 120
 
 
 @dataclass
@@ -190,14 +183,15 @@ def _fill(root: Path, calls: int) -> None:
     """Synthetic calls of three months for two hundred agents, and some whole ones."""
     from portal.access import Role
     from portal.accounts import Accounts
+    from sansheng.bench.synthetic import insert_calls, whole_call
     from warehouse.store import Warehouse
 
     warehouse = Warehouse.open(root / "bench.duckdb")
     try:
         start = datetime.now(UTC) - timedelta(days=_DAYS + _QUIET_DAYS)
-        warehouse.write(lambda cursor: _insert(cursor, calls, start))
+        warehouse.write(lambda cursor: insert_calls(cursor, calls, start, _DAYS))
         for place in range(_WHOLE):
-            warehouse.ingest(_whole_call(root / "analysed", place), root / "archive")
+            warehouse.ingest(whole_call(root / "analysed", place), root / "archive")
         Accounts(warehouse).add(
             "bench",
             "bench",
@@ -207,100 +201,3 @@ def _fill(root: Path, calls: int) -> None:
         )
     finally:
         warehouse.close()
-
-
-def _insert(cursor: Any, calls: int, start: datetime) -> None:
-    cursor.execute(
-        f"INSERT INTO agents SELECT CAST(1000 + range AS TEXT), 'agent ' || range,"
-        f" 'team ' || (range % {_TEAMS}) FROM range({_AGENTS})"
-    )
-    cursor.execute(
-        f"""
-        INSERT INTO calls
-        SELECT 'bench-' || range, 'bridge', CAST(1000 + hash(range) % {_AGENTS} AS TEXT),
-               '139' || lpad(CAST(hash(range) % 100000000 AS TEXT), 8, '0'), '12345', began,
-               began, CASE WHEN range % 20 = 0 THEN NULL ELSE began + INTERVAL 6 SECOND END,
-               began + INTERVAL 3 MINUTE, 'caller', 'bye', ring, ring // 5000 + 1, 180000,
-               100 - (range % 40) / 2, CAST(range % 7 = 0 AS INTEGER),
-               0, false, NULL, '1', '1', '', '', began
-        FROM (SELECT range, $start::TIMESTAMP
-                     + to_seconds(CAST(range * {_DAYS * 86_400} // {calls} AS BIGINT)) AS began,
-                     CAST(hash(range * 7) % 18000 AS INTEGER) AS ring FROM range({calls}))
-        """,
-        {"start": start},
-    )
-    names = ", ".join(f"'{rule}'" for rule in _RULES)
-    cursor.execute(
-        f"INSERT INTO items SELECT 'bench-' || range, rule,"
-        " CASE WHEN hash(range, rule) % 60 = 0 THEN 'fail' ELSE 'pass' END, 5, 5, '守则12', NULL"
-        f" FROM range({calls}), (SELECT unnest([{names}]) AS rule)"
-    )
-    cursor.execute(
-        "INSERT INTO utterances SELECT 'bench-' || (range // 10), range % 10,"
-        " CASE WHEN range % 2 = 0 THEN 'agent' ELSE 'caller' END, range % 10 * 3000,"
-        " range % 10 * 3000 + 2500,"
-        " CASE WHEN hash(range) % 500 = 0 THEN '我想问社保卡' ELSE '好的请您稍等我查一下' END"
-        f" FROM range({min(calls, 200_000) * 10})"
-    )
-
-
-def _whole_call(root: Path, place: int) -> Path:
-    import numpy as np
-
-    from calls import wav
-    from calls.call import Call, Channel, Mode, Recording
-    from calls.codec import write_record
-    from calls.handover import ANALYSIS_FILE, CALL_FILE, RECORDING_FILE, TRANSCRIPT_FILE
-    from calls.hit import Status
-    from calls.scorecard import Analysis, Item, Scorecard, Versions
-    from calls.speech import Transcript, Utterance
-
-    call_id = f"bench-whole-{place:03d}"
-    folder = root / call_id
-    folder.mkdir(parents=True)
-    noise = np.random.default_rng(place).normal(0, 0.05, (_RECORDING_S * 8000, 2))
-    wav.write(folder / RECORDING_FILE, noise.astype(np.float32), 8000)
-    at = datetime.now(UTC) - timedelta(minutes=place + 5)
-    call = Call(
-        call_id=call_id,
-        mode=Mode.IMPORT,
-        caller="13900000000",
-        called="12345",
-        agent="1001",
-        invited_at=at,
-        ringing_at=at,
-        answered_at=at + timedelta(seconds=5),
-        ended_at=at + timedelta(seconds=5 + _RECORDING_S),
-        recording=Recording(path=RECORDING_FILE, duration_ms=_RECORDING_S * 1000),
-    )
-    said = tuple(
-        Utterance(
-            channel=Channel.AGENT if n % 2 else Channel.CALLER,
-            start_ms=n * 3000,
-            end_ms=n * 3000 + 2500,
-            text="好的，请您稍等，我为您查询一下。",
-        )
-        for n in range(_RECORDING_S // 3)
-    )
-    items = tuple(
-        Item(rule=rule, status=Status.PASS, earned=5, weight=5, clause="守则12") for rule in _RULES
-    )
-    card = Scorecard(
-        call_id=call_id,
-        score=100.0,
-        ring_ms=5000,
-        rings=2,
-        items=items,
-        versions=Versions(rules="1", phrasebook="1"),
-    )
-    write_record(folder / CALL_FILE, call)
-    write_record(
-        folder / TRANSCRIPT_FILE,
-        Transcript(call_id=call_id, duration_ms=_RECORDING_S * 1000, utterances=said),
-    )
-    write_record(folder / ANALYSIS_FILE, Analysis(scorecard=card))
-    return folder
-
-
-if __name__ == "__main__":
-    app()

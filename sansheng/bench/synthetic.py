@@ -1,0 +1,131 @@
+"""Synthetic calls by the million for the benches, and whole ones with recording and transcript."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+AGENTS = 200
+_TEAMS = 10
+RULES = (
+    *("three_rings", "greeting", "please_first", "answers_questions", "farewell"),
+    *("hangup_consent", "forbidden_phrase", "shirking"),
+)
+_PATTERNS = 400
+"""Different sets of verdicts that the calls have."""
+_TRANSCRIPTS = 200_000
+"""Calls with a transcript, at most."""
+_UTTERANCES = 10
+_RECORDING_S = 120
+
+
+def insert_calls(cursor: Any, calls: int, start: datetime, days: int) -> None:
+    """Insert calls of two hundred agents over ``days`` from ``start``, in order of time.
+
+    All have a scorecard with its verdicts, one in seven a finding; the first 200,000 a transcript.
+    """
+    cursor.execute(
+        f"INSERT INTO agents SELECT CAST(1000 + range AS TEXT), 'agent ' || range,"
+        f" 'team ' || (range % {_TEAMS}) FROM range({AGENTS})"
+    )
+    cursor.execute(
+        f"""
+        INSERT INTO calls
+        SELECT 'bench-' || range, 'bridge', CAST(1000 + hash(range) % {AGENTS} AS TEXT),
+               '139' || lpad(CAST(hash(range) % 100000000 AS TEXT), 8, '0'), '12345', began,
+               began, CASE WHEN range % 20 = 0 THEN NULL ELSE began + INTERVAL 6 SECOND END,
+               began + INTERVAL 3 MINUTE, 'caller', 'bye', ring, ring // 5000 + 1, 180000,
+               100 - (range % 40) / 2, CAST(range % 7 = 0 AS INTEGER),
+               0, false, NULL, '1', '1', '', '', began
+        FROM (SELECT range, $start::TIMESTAMP
+                     + to_seconds(CAST(range * {days * 86_400} // {calls} AS BIGINT)) AS began,
+                     CAST(hash(range * 7) % 18000 AS INTEGER) AS ring FROM range({calls}))
+        """,
+        {"start": start},
+    )
+    names = ", ".join(f"'{rule}'" for rule in RULES)
+    status = "CASE WHEN hash(pattern, rule) % 60 = 0 THEN 'fail' ELSE 'pass' END"
+    cursor.execute(
+        f"INSERT INTO patterns SELECT pattern, string_agg(rule || '=' || {status}, ' ' ORDER BY"
+        " rule) || ' pattern_' || pattern || '=pass'"
+        f" FROM (SELECT range AS pattern FROM range({_PATTERNS})),"
+        f" (SELECT unnest([{names}]) AS rule) GROUP BY pattern"
+    )
+    cursor.execute(
+        f"INSERT INTO verdicts SELECT call_id, agent, invited_at, hash(call_id) % {_PATTERNS}"
+        " FROM calls ORDER BY invited_at"
+    )
+    cursor.execute(
+        f"INSERT INTO items SELECT call_id, rule, {status}, 5, 5, '守则12', NULL"
+        f" FROM (SELECT call_id, hash(call_id) % {_PATTERNS} AS pattern FROM calls),"
+        f" (SELECT unnest([{names}]) AS rule)"
+    )
+    cursor.execute(
+        "INSERT INTO findings SELECT call_id, 0, 'forbidden_phrase', 'F_off_duty', '我要下班啦',"
+        " '我要下班了', 'agent', 1000, 2000, 0.9, 'critical', 'review' FROM calls WHERE fails > 0"
+    )
+    cursor.execute(
+        f"INSERT INTO utterances SELECT 'bench-' || (range // {_UTTERANCES}),"
+        f" range % {_UTTERANCES}, CASE WHEN range % 2 = 0 THEN 'agent' ELSE 'caller' END,"
+        f" range % {_UTTERANCES} * 3000, range % {_UTTERANCES} * 3000 + 2500,"
+        " CASE WHEN hash(range) % 500 = 0 THEN '我想问社保卡' ELSE '好的请您稍等我查一下' END"
+        f" FROM range({min(calls, _TRANSCRIPTS) * _UTTERANCES})"
+    )
+
+
+def whole_call(root: Path, place: int) -> Path:
+    """Hand over call number ``place`` with recording and transcript; returns its folder."""
+    import numpy as np
+
+    from calls import wav
+    from calls.call import Call, Channel, Mode, Recording
+    from calls.codec import write_record
+    from calls.handover import ANALYSIS_FILE, CALL_FILE, RECORDING_FILE, TRANSCRIPT_FILE
+    from calls.hit import Status
+    from calls.scorecard import Analysis, Item, Scorecard, Versions
+    from calls.speech import Transcript, Utterance
+
+    call_id = f"bench-whole-{place:03d}"
+    folder = root / call_id
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(place).normal(0, 0.05, (_RECORDING_S * 8000, 2))
+    wav.write(folder / RECORDING_FILE, noise.astype(np.float32), 8000)
+    at = datetime.now(UTC) - timedelta(minutes=place + 5)
+    call = Call(
+        call_id=call_id,
+        mode=Mode.IMPORT,
+        caller="13900000000",
+        called="12345",
+        agent="1001",
+        invited_at=at,
+        ringing_at=at,
+        answered_at=at + timedelta(seconds=5),
+        ended_at=at + timedelta(seconds=5 + _RECORDING_S),
+        recording=Recording(path=RECORDING_FILE, duration_ms=_RECORDING_S * 1000),
+    )
+    said = tuple(
+        Utterance(
+            channel=Channel.AGENT if n % 2 else Channel.CALLER,
+            start_ms=n * 3000,
+            end_ms=n * 3000 + 2500,
+            text="好的，请您稍等，我为您查询一下。",
+        )
+        for n in range(_RECORDING_S // 3)
+    )
+    items = tuple(
+        Item(rule=rule, status=Status.PASS, earned=5, weight=5, clause="守则12") for rule in RULES
+    )
+    card = Scorecard(
+        call_id=call_id,
+        score=100.0,
+        ring_ms=5000,
+        rings=2,
+        items=items,
+        versions=Versions(rules="1", phrasebook="1"),
+    )
+    write_record(folder / CALL_FILE, call)
+    write_record(
+        folder / TRANSCRIPT_FILE,
+        Transcript(call_id=call_id, duration_ms=_RECORDING_S * 1000, utterances=said),
+    )
+    write_record(folder / ANALYSIS_FILE, Analysis(scorecard=card))
+    return folder

@@ -1,0 +1,207 @@
+"""``sansheng bench warehouse``: reports, pages, search and ingest at size, beside SQLite."""
+
+import json
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer()
+
+_DAYS = 365
+_MONTH = 30
+_AT_ONCE = 100_000
+"""Rows copied to SQLite at once."""
+_WORD = "社保卡"
+_WARM = 3
+"""Warm runs of each figure; the middle one counts."""
+_WHOLE = 400
+"""Handed-over calls for the ingest figures."""
+_SINGLES = 100
+_PERIOD = "local_at >= :since AND local_at < :until"
+_SQLITE = {
+    "three-rings": "SELECT agent, count(*), sum(answered_at IS NOT NULL AND ring_ms < 15000),"
+    " avg(answered_at IS NOT NULL AND ring_ms < 15000), avg(ring_ms) FROM calls"
+    f" WHERE {_PERIOD} AND ring_ms IS NOT NULL AND (answered_at IS NOT NULL OR ring_ms >= 15000)"
+    " GROUP BY agent",
+    "agents": "SELECT agent, count(*), count(answered_at), avg(score), sum(fails), sum(reviews),"
+    f" sum(veto) FROM calls WHERE {_PERIOD} GROUP BY agent",
+    "noon-duty": "SELECT agent, CASE WHEN hour IN (12, 13) THEN 'noon' WHEN hour < 7 OR hour >= 20"
+    " THEN 'night' ELSE 'rest' END AS part, count(*), count(answered_at) FROM"
+    " (SELECT *, CAST(strftime('%H', local_at, 'unixepoch') AS INTEGER) AS hour FROM calls)"
+    f" WHERE {_PERIOD} GROUP BY agent, part",
+    "violations": "SELECT agent, pattern, count(*) FROM calls JOIN verdicts USING (call_id)"
+    f" WHERE {_PERIOD} GROUP BY agent, pattern",
+}
+"""The same questions in SQLite's words; it has no quantiles, hence no busy-idle."""
+
+
+@app.command(epilog="Examples:  sansheng bench warehouse    |    … --calls 10000000 --no-sqlite")
+def warehouse(
+    calls: Annotated[int, typer.Option(min=1000, help="Calls in the warehouse.")] = 100_000,
+    sqlite: Annotated[bool, typer.Option(help="Ask SQLite the same beside it.")] = True,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the files go; else the system's temporary folder.")
+    ] = None,
+) -> None:
+    """Reports by agent over the last 30 of 365 days and over all, warm and cold, in milliseconds.
+
+    Cold is the first question to a file just opened. Ingest is of whole hand-over folders, each
+    with a two-minute recording; a back-test of stored calls runs on the same ones.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    with tempfile.TemporaryDirectory(prefix="sansheng-bench-", dir=folder) as name:
+        root = Path(name)
+        path = root / "bench.duckdb"
+        start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=_DAYS)
+        console.print(f"filling a warehouse with {calls:,} calls")
+        _fill(path, calls, start)
+        figures: dict[str, Any] = {"calls": calls, "file_mb": round(path.stat().st_size / 1e6, 1)}
+        console.print("reports")
+        figures |= _reports(path, start.date())
+        figures |= _pages(path, calls)
+        if sqlite:
+            console.print("the same in SQLite")
+            figures["sqlite_reports_ms"] = _sqlite(path, root / "bench.sqlite", start)
+        else:
+            figures["sqlite_reports_ms"] = None
+        console.print("ingest")
+        figures |= _ingest(root)
+    typer.echo(json.dumps(figures))
+
+
+def _fill(path: Path, calls: int, start: datetime) -> None:
+    from sansheng.bench.synthetic import insert_calls
+    from warehouse.store import Warehouse
+
+    store = Warehouse.open(path)
+    try:
+        store.write(lambda cursor: insert_calls(cursor, calls, start, _DAYS))
+    finally:
+        store.close()
+
+
+def _reports(path: Path, start: date) -> dict[str, Any]:
+    """Each report by agent: cold on a file just opened, then warm; warm over the whole year."""
+    from warehouse import query
+    from warehouse.reports import By, Report, report_sql
+    from warehouse.store import Warehouse
+
+    last = start + timedelta(days=_DAYS)
+    month = {r: report_sql(r, By.AGENT, last - timedelta(days=_MONTH), last) for r in Report}
+    year = {r: report_sql(r, By.AGENT, start, last) for r in Report}
+    cold = {
+        str(report): _timed(partial(query.run, sql, path=path, socket=None))
+        for report, sql in month.items()
+    }
+    store = Warehouse.open(path)
+    try:
+        return {
+            "reports_cold_ms": cold,
+            "reports_ms": {str(r): _warm(partial(store.rows, sql)) for r, sql in month.items()},
+            "reports_year_ms": {str(r): _warm(partial(store.rows, sql)) for r, sql in year.items()},
+        }
+    finally:
+        store.close()
+
+
+def _pages(path: Path, calls: int) -> dict[str, Any]:
+    """What a call's page asks, and a word looked for in every transcript."""
+    from warehouse.store import Warehouse
+
+    store = Warehouse.open(path)
+    middle = f"bench-{calls // 2}"
+    asked = [
+        f"SELECT * FROM {view} WHERE call_id = '{middle}'"
+        for view in ("v_calls", "v_items", "v_findings", "v_utterances", "v_scorecards", "reviews")
+    ]
+    word = f"SELECT * FROM v_utterances WHERE contains(text, '{_WORD}') LIMIT 100"
+    try:
+        return {
+            "call_page_ms": _warm(lambda: [store.rows(sql) for sql in asked]),
+            "search_ms": _warm(lambda: store.rows(word)),
+        }
+    finally:
+        store.close()
+
+
+def _sqlite(path: Path, copy: Path, start: datetime) -> dict[str, float]:
+    """The same rows in SQLite with an index on time, and the month's reports asked of it."""
+    from warehouse.store import Warehouse
+
+    columns = "call_id, agent, answered_at, ring_ms, score, fails, reviews, veto"
+    database = sqlite3.connect(copy)
+    database.execute(f"CREATE TABLE calls ({columns}, local_at INTEGER)")
+    database.execute("CREATE TABLE verdicts (call_id PRIMARY KEY, pattern) WITHOUT ROWID")
+    store = Warehouse.open(path)
+    with store.cursor() as cursor:
+        cursor.execute(
+            "SELECT call_id, agent, epoch(answered_at)::BIGINT, ring_ms, score, fails, reviews,"
+            " veto, epoch(local_at)::BIGINT FROM v_calls"
+        )
+        while rows := cursor.fetchmany(_AT_ONCE):
+            database.executemany("INSERT INTO calls VALUES (?,?,?,?,?,?,?,?,?)", rows)
+        cursor.execute("SELECT call_id, pattern FROM verdicts")
+        while rows := cursor.fetchmany(_AT_ONCE):
+            database.executemany("INSERT INTO verdicts VALUES (?,?)", rows)
+    store.close()
+    database.execute("CREATE INDEX calls_time ON calls (local_at)")
+    database.commit()
+    last = int((start + timedelta(days=_DAYS)).timestamp()) + 8 * 3600
+    period = {"since": last - _MONTH * 86_400, "until": last}
+    times = {
+        report: _warm(lambda sql=sql: database.execute(sql, period).fetchall())  # type: ignore[misc]
+        for report, sql in _SQLITE.items()
+    }
+    database.close()
+    return times
+
+
+def _ingest(root: Path) -> dict[str, float]:
+    """Hand-over folders into an empty warehouse, many at once and one at a time."""
+    from sansheng.backtest import Change, pages, run
+    from sansheng.bench.synthetic import whole_call
+    from scoring.rules import RULES_FILE
+    from warehouse.store import Warehouse
+
+    path = root / "ingest.duckdb"
+    folders = [whole_call(root / "analysed", place) for place in range(_WHOLE + _SINGLES)]
+    store = Warehouse.open(path)
+    began = time.perf_counter()
+    store.ingest_many(folders[:_WHOLE], root / "archive")
+    bulk = _WHOLE / (time.perf_counter() - began)
+    began = time.perf_counter()
+    for folder in folders[_WHOLE:]:
+        store.ingest(folder, root / "archive")
+    single = _SINGLES / (time.perf_counter() - began)
+    store.close()
+    began = time.perf_counter()
+    change = Change(rules=RULES_FILE, phrases=None, phrases_in_use=None)
+    for _ in run(pages(path, None), change, 1):
+        pass
+    scored = (_WHOLE + _SINGLES) / (time.perf_counter() - began)
+    return {
+        "ingest_bulk_per_s": round(bulk, 1),
+        "ingest_single_per_s": round(single, 1),
+        "backtest_calls_per_s": round(scored, 1),
+    }
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return round((time.perf_counter() - began) * 1000, 1)
+
+
+def _warm(work: Callable[[], object]) -> float:
+    """The middle of a few runs after a first one, in milliseconds."""
+    work()
+    return sorted(_timed(work) for _ in range(_WARM))[_WARM // 2]
