@@ -16,6 +16,10 @@ _CLAUSE_PAUSE_MS = 350
 _NOT_OPENING = "position"
 HARMLESS = "meaning"
 """Guard of a hit whose sentence reads harmless as a whole."""
+PASSING = "passing"
+"""Guard of a phrase of one or two syllables that stands beside other clauses: 你说吧 after a
+question is not the bare 你说！ of the list, and a person is to tell."""
+_BARE_SYLLABLES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,11 @@ def fits(book: Phrasebook, sentence: Sentence, match: Match) -> bool:
             if found.start() <= match.start < found.end():
                 return False
     return True
+
+
+def is_in_passing(phrase: Phrase, *, alone: bool) -> bool:
+    """Whether a phrase so short that it must stand alone does not."""
+    return phrase.whole and not alone and len(phrase.forms[0]) <= _BARE_SYLLABLES
 
 
 def guards_of(book: Phrasebook, phrase: Phrase, text: str, *, opening: bool) -> tuple[str, ...]:

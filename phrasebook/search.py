@@ -15,9 +15,11 @@ from phrasebook import verdict
 from phrasebook.book import Phrase, Phrasebook
 from phrasebook.context import (
     HARMLESS,
+    PASSING,
     Sentence,
     fits,
     guards_of,
+    is_in_passing,
     is_opening,
     is_whole,
     pauses_of,
@@ -108,6 +110,8 @@ def _forbidden(
         whole = match.exact and is_whole(book, sentence, match)
         alone = whole and len(sentence.starts) == 1
         guards = guards_of(book, match.phrase, utterance.text, opening=opening)
+        if is_in_passing(match.phrase, alone=alone):
+            guards += (PASSING,)
         if not alone or guards:
             said = utterance.text if as_written else _in_place(sentence, match)
             likelihood = meaning_model.likelihood(said, previous)

@@ -58,6 +58,23 @@ def test_an_opening_phrase_counts_before_the_caller_spoke(
     assert [c.guards for c in later if c.by == "text"] == [("position",)]
 
 
+@pytest.mark.parametrize(
+    ("text", "guarded"),
+    [
+        ("你说", False),
+        ("你说吧", False),
+        ("喂，什么事情，你说吧", True),
+        ("请问什么事，你说", True),
+    ],
+)
+def test_a_bare_phrase_beside_other_clauses_is_left_to_a_person(
+    book: Phrasebook, make_call: MakeCall, text: str, guarded: bool
+) -> None:
+    found = [c for c in forbidden(search(book, make_call(("agent", text)))) if c.phrase == "你说"]
+    assert all(("passing" in c.guards) is guarded for c in found)
+    assert found or guarded
+
+
 def test_courtesy_is_found_on_both_sides(book: Phrasebook, make_call: MakeCall) -> None:
     call = make_call(
         ("agent", "您好，请问有什么可以帮您"),
