@@ -24,6 +24,12 @@ from calls.wav import Samples
 _LANGUAGE = "zh"
 _FRAME_MS = 20
 """One step of Whisper's encoder output."""
+_FRAME_SAMPLES = 160
+"""Samples of one mel frame (10 ms)."""
+_WINDOW = WINDOW_MS * MODEL_RATE // 1000
+_SCORE_SILENCE = 3 * MODEL_RATE
+"""Samples of silence after a clip that is scored. Decoding needs the whole window that the model
+was trained on; scoring a given text does not, and a short one costs an eighth (docs/ears.md)."""
 _MOST_TOKENS = 224
 _PROMPT_TOKENS = 120
 _CLAIMS_AT_ONCE = 16
@@ -110,7 +116,8 @@ class WhisperEngine:
         """Score claims against one window, in batches over one encoding; see ``Engine``."""
         if not claims:
             return []
-        one = np.asarray(self._encode([window]).to_device(self._cpu()))
+        length = min(_WINDOW, len(window) + _SCORE_SILENCE)
+        one = np.asarray(self._encode([window], length).to_device(self._cpu()))
         scores: list[float] = []
         for first in range(0, len(claims), _CLAIMS_AT_ONCE):
             batch = claims[first : first + _CLAIMS_AT_ONCE]
@@ -130,13 +137,12 @@ class WhisperEngine:
                 scores.append(float(np.mean(np.log(np.maximum(probabilities, 1e-9)))))
         return scores
 
-    def _encode(self, windows: Sequence[Samples]) -> Any:
-        length = WINDOW_MS * MODEL_RATE // 1000
+    def _encode(self, windows: Sequence[Samples], length: int = _WINDOW) -> Any:
         extractor = self._whisper.feature_extractor
         features = []
         for window in windows:
             mel = extractor(np.pad(window[:length], (0, max(0, length - len(window)))))
-            features.append(mel[:, : extractor.nb_max_frames])
+            features.append(mel[:, : length // _FRAME_SAMPLES])
         try:
             return self._whisper.encode(np.stack(features))
         except RuntimeError as error:
