@@ -141,6 +141,12 @@ class Database:
                     """The failed statement has already ended the transaction."""
                 raise
 
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Keep every writer out, so that the file and its log do not change."""
+        with self._writing:
+            yield
+
     def close(self) -> None:
         """Write everything into the file and let it go."""
         with self._writing:

@@ -1,4 +1,4 @@
-"""Answers queries of other processes on a Unix socket, since one process owns the file."""
+"""Answers queries and orders of other processes on a Unix socket: one process owns the file."""
 
 import json
 import socketserver
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from calls.errors import SanshengError, WarehouseError
+from warehouse.orders import obey
 from warehouse.query import MAX_ROWS, TIMEOUT_S, answer, to_line
 from warehouse.store import Warehouse
 
@@ -66,9 +67,12 @@ class _Handler(socketserver.StreamRequestHandler):
     server: _Server
 
     def handle(self) -> None:
-        """One query a connection: a JSON line in, a JSON line out."""
+        """One query or order a connection: a JSON line in, a JSON line out."""
         try:
             asked = json.loads(self.rfile.readline(_LONGEST_QUERY))
+            if "order" in asked:
+                self._obey(str(asked["order"]), dict(asked["what"]))
+                return
             sql = str(asked["sql"])
             max_rows = int(asked.get("max_rows", MAX_ROWS))
             timeout_s = float(asked.get("timeout_s", TIMEOUT_S))
@@ -82,6 +86,14 @@ class _Handler(socketserver.StreamRequestHandler):
                 )
         except SanshengError as error:
             self._refuse(error)
+
+    def _obey(self, order: str, what: dict[str, Any]) -> None:
+        try:
+            done = obey(self.server.warehouse, order, what)
+        except SanshengError as error:
+            self._refuse(error)
+            return
+        self.wfile.write(json.dumps(done, ensure_ascii=False, default=str).encode() + b"\n")
 
     def _refuse(self, error: SanshengError) -> None:
         body = {"error": error.message, "remedy": error.remedy}

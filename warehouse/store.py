@@ -13,9 +13,11 @@ from calls.codec import from_json
 from calls.errors import WarehouseError
 from calls.scorecard import Analysis
 from calls.speech import Transcript
-from warehouse import audit
+from warehouse import audit, erasure, retention
+from warehouse.backup import Manifest, backup
 from warehouse.duck import Cursor, Database, Params
 from warehouse.ingest import Outcome, ingest
+from warehouse.removal import bury
 from warehouse.settings import WarehouseSettings
 
 T = TypeVar("T")
@@ -47,6 +49,7 @@ class Warehouse:
         """Open or make the file and bring it up to date.
 
         A second owner is refused with the first one's process; a file of a newer Sansheng too.
+        Recordings that a killed erasure or retention left are removed.
         """
         wanted = settings or WarehouseSettings()
         try:
@@ -58,6 +61,7 @@ class Warehouse:
         database = Database(path, threads=wanted.threads, memory_mb=wanted.memory_mb)
         try:
             migrate(database)
+            bury(database, path.parent)
         except BaseException:
             database.close()
             raise
@@ -119,6 +123,38 @@ class Warehouse:
     def ingest_many(self, folders: Sequence[Path], archive: Path) -> list[Outcome]:
         """Take many analysed folders as one transaction; a broken one does not stop the others."""
         return ingest(self._database, folders, archive, self.path.parent)
+
+    def erase(self, number: str, actor: str, reason: str) -> erasure.Erased:
+        """Erase a citizen's calls by number and leave the proof; held calls stay."""
+        return erasure.erase(self._database, number, actor, reason, self._bury)
+
+    def proofs(self, number: str) -> list[dict[str, Any]]:
+        """The erasures of this number, found by its salted hash."""
+        digits = erasure.plain_number(number)
+        return [
+            row
+            for row in self.rows("SELECT * FROM erasures ORDER BY erasure_id")
+            if erasure.number_hash(digits, row["salt"]) == row["number_hash"]
+        ]
+
+    def hold(self, call_id: str, actor: str, reason: str) -> None:
+        """Put a call under legal hold."""
+        retention.hold(self._database, call_id, actor, reason)
+
+    def release(self, call_id: str, actor: str) -> None:
+        """Lift a call's legal hold."""
+        retention.release(self._database, call_id, actor)
+
+    def retain(self, periods: WarehouseSettings, now: datetime | None = None) -> retention.Retained:
+        """Take away what is past its period; ``now`` is the clock's unless given."""
+        return retention.retain(self._database, periods, self._bury, now or datetime.now(UTC))
+
+    def backup(self, folder: Path) -> Manifest:
+        """Copy the warehouse and its recordings into a folder while everything goes on."""
+        return backup(self._database, self.path, folder)
+
+    def _bury(self) -> int:
+        return bury(self._database, self.path.parent)
 
 
 def stored_call(row: dict[str, Any], base: Path) -> StoredCall:
