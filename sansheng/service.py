@@ -18,7 +18,7 @@ from calls.errors import HandoverError, RecordingError, WarehouseError
 from calls.handover import Spool, Stage
 from portal.accounts import first_run
 from portal.app import create_app
-from portal.ports import Board, TapHealth
+from portal.ports import Board, LiveCall, TapHealth
 from portal.server import PortalServer
 from sansheng.notify import notify
 from sansheng.settings import Settings
@@ -140,10 +140,14 @@ class Service:
         if self.tap is None:
             return Board()
         return Board(
+            calls=[
+                LiveCall(call_id=c.call_id, agent=c.agent, state=c.state, since=c.since)
+                for c in self.tap.live()
+            ],
             taps=[
                 TapHealth(name=f"SIP {child.port}", hears=child.running and child.ready)
                 for child in self.tap.health()
-            ]
+            ],
         )
 
     def _start(self) -> None:

@@ -17,6 +17,7 @@ from calls.handover import Spool
 from telephony.clock import Clock, Moment
 from telephony.journal import Head, Journal
 from telephony.leg import Fact, FactKind, Leg
+from telephony.live import LiveCall
 from telephony.pjsip import SipLibraryError, call_parameters, reason_of
 from telephony.recorder import SEAL_WAIT_MS, Recorder, is_sealed
 from telephony.settings import Destination, TapSettings
@@ -48,6 +49,7 @@ class Bridge:
     def __init__(self, caller: Leg, clock: Clock, settings: TapSettings, spool: Spool) -> None:
         self.legs: dict[Channel, Leg] = {Channel.CALLER: caller}
         self.done = False
+        self.live: LiveCall | None = None
         self._clock = clock
         self._settings = settings
         self._spool = spool
@@ -71,6 +73,9 @@ class Bridge:
         """
         self._folder = self._held.enter_context(self._spool.begin_held(head.call_id))
         self._journal = Journal(self._folder, head)
+        self.live = LiveCall(
+            call_id=head.call_id, agent=head.agent, state="ringing", since=arrived.at
+        )
         self._event(Channel.CALLER, EventKind.INVITE, arrived)
         agent = Leg(account, Channel.AGENT, self._clock, self.legs[Channel.CALLER].facts)
         agent.session = self
@@ -230,6 +235,8 @@ class Bridge:
         """Journal an event; a journal that cannot be written does not end the citizen's call."""
         if self._journal is None:
             return
+        if self.live is not None:
+            self.live = self.live.after(kind, moment.at)
         try:
             self._journal.event(
                 LegEvent(

@@ -60,6 +60,7 @@ def main() -> int:
                 "calls": len(endpoint.sessions),
                 "draining": endpoint.draining,
                 "refused": endpoint.refused,
+                "live": [msgspec.to_builtins(s.live) for s in endpoint.sessions if s.live],
                 "last_sip": endpoint.last_sip.at.isoformat() if endpoint.last_sip else None,
             }
         )

@@ -23,6 +23,7 @@ from telephony.bridge import Bridge
 from telephony.clock import Clock, Moment
 from telephony.journal import Head
 from telephony.leg import Fact, Leg
+from telephony.live import LiveCall
 from telephony.pjsip import BUILD, SipLibraryError, allow_siprec, pj, reason_of
 from telephony.settings import TapSettings
 from telephony.sip_text import call_id_of, called_number, user_of
@@ -41,6 +42,8 @@ class Session(Protocol):
     """A call under way, whatever brought it: a bridged call or a SIPREC session."""
 
     done: bool
+    live: LiveCall | None
+    """What the live board shows of it; None before its journal is open."""
     legs_needed: int
     """How many calls of the library it takes."""
 

@@ -20,6 +20,7 @@ from calls.handover import Spool
 from telephony.clock import Clock, Moment
 from telephony.journal import Head, Journal, StreamFile
 from telephony.leg import Fact, FactKind
+from telephony.live import LiveCall
 from telephony.metadata import Metadata, merge, read_metadata
 from telephony.pjsip import SipLibraryError, call_parameters, reason_of
 from telephony.recorder import SEAL_WAIT_MS, Recorder, is_sealed
@@ -50,6 +51,7 @@ class SiprecSession:
         self, leg: SiprecLeg, clock: Clock, settings: SiprecSettings, spool: Spool
     ) -> None:
         self.done = False
+        self.live: LiveCall | None = None
         self._leg = leg
         self._clock = clock
         self._settings = settings
@@ -88,6 +90,7 @@ class SiprecSession:
             pbx_call_id=pbx_call_id,
         )
         self._journal = Journal(self._folder, self._head)
+        self.live = LiveCall(call_id=call_id, agent="", state="talking", since=arrived.at)
         self._event(EventKind.INVITE, arrived)
         if not 0 < len(self._wanted()) <= self._settings.max_streams:
             log.warning("session refused", streams=len(self._wanted()))

@@ -19,6 +19,7 @@ from calls.errors import TapError
 from calls.handover import Spool
 from telephony.finish import finish_live
 from telephony.health import ChildHealth, HealthServer, look
+from telephony.live import LiveCall
 from telephony.settings import TapSettings
 
 log = structlog.get_logger()
@@ -121,6 +122,14 @@ class TapSupervisor:
                 },
             )
             for child in self._children
+        ]
+
+    def live(self) -> list[LiveCall]:
+        """The calls under way, as the processes last said (once a second)."""
+        return [
+            call
+            for child in self._children
+            for call in msgspec.convert(child.said.get("live", ()), tuple[LiveCall, ...])
         ]
 
     def pids(self) -> list[int]:

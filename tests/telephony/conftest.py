@@ -106,6 +106,41 @@ def phones(tmp_path: Path) -> Iterator[Callable[..., Phone]]:
         phone.process.wait()
 
 
+class Lateness:
+    """How late this machine wakes a thread: what a test on clocks must allow on top.
+
+    On an idle machine it is about a millisecond; a busy one delays the peers' media clocks as much.
+    """
+
+    def __init__(self) -> None:
+        self._worst = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def worst_ms(self) -> float:
+        """The worst so far."""
+        return self._worst * 1000
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            before = time.monotonic()
+            time.sleep(0.005)
+            self._worst = max(self._worst, time.monotonic() - before - 0.005)
+
+
+@pytest.fixture
+def lateness() -> Iterator[Lateness]:
+    """Watches this machine while the test runs."""
+    watch = Lateness()
+    yield watch
+    watch.stop()
+
+
 @dataclass
 class Tap:
     """A running tap with one agent destination."""

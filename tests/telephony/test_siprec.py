@@ -17,7 +17,7 @@ import pytest
 from calls import wav
 from calls.call import Call, Channel, EndedBy, EndReason, EventKind, Mode, Signalling
 from telephony.siprec_settings import SiprecSettings
-from tests.telephony.conftest import Phone, Tap, free_ports, lag_ms, until
+from tests.telephony.conftest import Lateness, Phone, Tap, free_ports, lag_ms, until
 
 pytestmark = pytest.mark.sip
 
@@ -29,7 +29,7 @@ DATA = Path(__file__).parent / "data" / "siprec"
 CLIENT = Path(__file__).parents[1] / "peers" / "recording_client.py"
 RULE = SiprecSettings(agent_domains=("agents.example",))
 CALLER, AGENT = Channel.CALLER, Channel.AGENT
-ALIGNED_MS = 80
+ALIGNED_MS = 40
 """The client's media clock may begin a stream some frames after it says that it plays."""
 
 
@@ -84,6 +84,7 @@ def test_a_session_is_recorded_with_its_sides_as_the_metadata_says(
     tap_of: TapOf,
     clients: Clients,
     speech: Speech,
+    lateness: Lateness,
     first: Channel,
     second: Channel,
     codecs: tuple[str, str],
@@ -125,7 +126,9 @@ def test_a_session_is_recorded_with_its_sides_as_the_metadata_says(
         recorded, played = wav.read(path, index), wav.read(said[channel], 0)
         assert call.answered_at is not None
         began = (client.at(f"playing {labels[channel]}") - call.answered_at).total_seconds()
-        assert lag_ms(recorded, played) == pytest.approx(began * 1000, abs=ALIGNED_MS), channel
+        assert lag_ms(recorded, played) == pytest.approx(
+            began * 1000, abs=ALIGNED_MS + lateness.worst_ms()
+        ), channel
     assert {q.channel: q.codec for q in call.quality} == {
         first: codecs[0].split("/")[0],
         second: codecs[1].split("/")[0],
@@ -230,7 +233,7 @@ def test_a_stream_added_after_a_transfer_goes_to_its_side_at_its_time(
     ],
 )
 def test_sides_that_cannot_be_told_are_kept_as_a_mix_of_no_side(
-    tap_of: TapOf, clients: Clients, speech: Speech, changes: dict[str, Any]
+    tap_of: TapOf, clients: Clients, speech: Speech, lateness: Lateness, changes: dict[str, Any]
 ) -> None:
     tap = tap_of(recording_coding="PCM_16", siprec=changes.get("siprec", RULE))
     said = [speech(1, 2), speech(2, 2)]
@@ -254,7 +257,9 @@ def test_sides_that_cannot_be_told_are_kept_as_a_mix_of_no_side(
     assert call.answered_at is not None
     for index, each in enumerate(said[:count]):
         began = (client.at(f"playing {index + 1}") - call.answered_at).total_seconds() * 1000
-        assert lag_ms(mixed, wav.read(each, 0)) == pytest.approx(began, abs=ALIGNED_MS)
+        assert lag_ms(mixed, wav.read(each, 0)) == pytest.approx(
+            began, abs=ALIGNED_MS + lateness.worst_ms()
+        )
     assert not list(folder.glob("stream-*.wav"))
 
 
