@@ -85,7 +85,7 @@ class Service:
         """
         self.settings = settings
         self.spool = Spool(settings.spool_dir)
-        self.warehouse = Warehouse.open(settings.database)
+        self.warehouse = Warehouse.open(settings.database, settings.warehouse)
         self.queries = QueryServer(self.warehouse, settings.socket)
         self.tap = TapSupervisor(settings.telephony, self.spool) if with_tap else None
         self.portal: PortalServer | None = None

@@ -12,6 +12,7 @@ app = typer.Typer()
 def doctor(config: Config = None) -> None:
     """Check model, ports, disk, clock, codecs and limits; exit 1 when something must be mended."""
     from rich.console import Console
+    from rich.markup import escape
 
     from sansheng.checks import Health, examine
     from sansheng.settings import load
@@ -20,8 +21,8 @@ def doctor(config: Config = None) -> None:
     console = Console(highlight=False)
     failed = False
     for finding in examine(load(config)):
-        console.print(f"{marks[finding.health]} [bold]{finding.name}[/]: {finding.found}")
+        console.print(f"{marks[finding.health]} [bold]{finding.name}[/]: {escape(finding.found)}")
         if finding.mend:
-            console.print(f"    → {finding.mend}")
+            console.print(f"    → {escape(finding.mend)}")
         failed |= finding.health is Health.FAIL
     raise typer.Exit(Exit.FAILED if failed else Exit.OK)
