@@ -122,6 +122,12 @@ class Site:
     """Its settings file."""
     process: subprocess.Popen[bytes]
     """``sansheng serve``."""
+    log: Path
+
+    def check(self) -> None:
+        """Errors: SanshengError with the service's own last line when it has stopped."""
+        if self.process.poll() is not None:
+            raise _stopped(self.log)
 
 
 @contextlib.contextmanager
@@ -146,8 +152,9 @@ def running_site(folder: Path, ports: Ports) -> Iterator[Site]:
             env=os.environ | {VARIABLE: f"@{address[1:]}"},
         )
         try:
-            _await_ready(service, ready, log)
-            yield Site(config, service)
+            site = Site(config, service, log)
+            _await_ready(site, ready)
+            yield site
         finally:
             service.terminate()
             try:
@@ -157,17 +164,20 @@ def running_site(folder: Path, ports: Ports) -> Iterator[Site]:
                 service.wait()
 
 
-def _await_ready(service: subprocess.Popen[bytes], ready: socket.socket, log: Path) -> None:
+def _await_ready(site: Site, ready: socket.socket) -> None:
     deadline = time.monotonic() + _READY_S
     while time.monotonic() < deadline:
         with contextlib.suppress(TimeoutError):
             if ready.recv(100) == b"READY=1":
                 return
-        if service.poll() is not None:
-            break
+        site.check()
+    raise _stopped(site.log)
+
+
+def _stopped(log: Path) -> SanshengError:
     lines = log.read_text("utf-8", errors="replace").splitlines()
-    raise SanshengError(
-        f"the demo's service did not start ({lines[-1] if lines else 'it said nothing'})",
+    return SanshengError(
+        f"the demo's service does not run ({lines[-1] if lines else 'it said nothing'})",
         remedy=f"`sansheng doctor` looks for the cause; the whole log is {log}",
     )
 

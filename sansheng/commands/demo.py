@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sansheng.demo import DemoCall, Telephones
+    from sansheng.demo import DemoCall, Site, Telephones
     from sansheng.settings import Settings
 
 app = typer.Typer()
@@ -48,14 +48,14 @@ def demo(
     calls, ports = demo_calls(), find_ports()
     with contextlib.ExitStack() as stack:
         with console.status("starting the service: tap, worker, warehouse, portal"):
-            config = stack.enter_context(running_site(data, ports)).config
-        settings = load(config)
-        console.print(f"service up: SIP on port {ports.tap}, settings in {config}")
+            site = stack.enter_context(running_site(data, ports))
+        settings = load(site.config)
+        console.print(f"service up: SIP on port {ports.tap}, settings in {site.config}")
         telephones = [Telephones(call, data, ports) for call in calls]
         for pair in telephones:
             stack.callback(pair.close)
-        ids = _follow(console, calls, telephones, settings)
-        _show(calls, ids, settings, config)
+        ids = _follow(console, calls, (site, *telephones), settings)
+        _show(calls, ids, settings, site.config)
         if stay:
             console.print("the portal stays up; Ctrl-C ends it")
             with contextlib.suppress(KeyboardInterrupt):
@@ -66,7 +66,7 @@ def demo(
 def _follow(
     console: "Console",
     calls: "Sequence[DemoCall]",
-    telephones: "Sequence[Telephones]",
+    parts: "Sequence[Site | Telephones]",
     settings: "Settings",
 ) -> Mapping[str, str]:
     """Show how the calls go until both scorecards are there; call name to call id."""
@@ -96,8 +96,8 @@ def _follow(
                     "the demo's calls did not come to an end",
                     remedy=f"see {settings.data_dir / 'service.log'}",
                 )
-            for pair in telephones:
-                pair.check()
+            for part in parts:
+                part.check()
             for agent, call_id in _call_ids(settings).items():
                 for call in calls:
                     if call.agent == agent and known.get(agent) != call_id:

@@ -58,6 +58,20 @@ def test_a_phrase_is_put_in_the_place_of_what_was_heard(tmp_path: Path) -> None:
     assert reading.probability > 0.95
 
 
+def test_a_phrase_is_asked_as_the_engine_would_write_it(tmp_path: Path) -> None:
+    engine = ScriptedEngine(
+        scores={"不知道问别人去吧": -1.6, "不知道,问别人去吧": -1.9, "刀下班了": -0.5}
+    )
+    [reading] = ask(tmp_path, engine, candidate("不知道，问别人去吧！", 2, 6))
+    assert reading is not None
+    assert reading.phrase_logprob == -1.6
+    assert [claim.phrase for claim in engine.asked[0]] == [
+        "不知道问别人去吧",
+        "不知道,问别人去吧",
+        "刀下班了",
+    ]
+
+
 def test_one_stretch_is_encoded_once_for_all_its_questions(tmp_path: Path) -> None:
     engine = ScriptedEngine(scores={"我要下班了": -0.4, "下班了": -0.5, "刀下班了": -1.9})
     readings = ask(tmp_path, engine, candidate("我要下班了", 2, 6), candidate("下班了", 2, 6))

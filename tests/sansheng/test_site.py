@@ -143,6 +143,15 @@ def test_a_site_runs_alone_says_so_and_stops_cleanly(tmp_path: Path) -> None:
     assert login.read_text().split()[1] not in (tmp_path / "service.log").read_text()
 
 
+def test_a_service_that_dies_is_noticed_at_once(tmp_path: Path) -> None:
+    with running_site(tmp_path, find_ports()) as site:
+        site.check()
+        site.process.kill()
+        site.process.wait()
+        with pytest.raises(SanshengError, match=r"does not run.*service\.log"):
+            site.check()
+
+
 @pytest.mark.parametrize(
     ("kind", "which"), [(socket.SOCK_DGRAM, "tap"), (socket.SOCK_STREAM, "portal")]
 )
