@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from portal.masks import mask_number
+from calls.masks import mask_number
 
 NOTHING = "–"
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from calls.call import Channel
 from calls.hit import Finding
+from calls.masks import mask_text
 from calls.speech import Transcript, Utterance
-from portal.masks import mask_text
 
 
 @dataclass(frozen=True, slots=True)

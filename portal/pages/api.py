@@ -9,11 +9,11 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from calls.masks import mask_number, mask_text
 from portal.access import LISTENERS, STAFF, Gate
 from portal.desk import desk_of, person_of
 from portal.errors import not_found
 from portal.figures import overview
-from portal.masks import mask_number, mask_text
 from portal.pages.calls import Day, Text, wanted
 from portal.pages.figures import period
 from portal.records import calls_page, open_call, owner, search

@@ -9,11 +9,11 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from calls.errors import RecordingError
 from calls.hit import Status
+from calls.masks import mask_text
 from portal.access import AGENTS, LISTENERS, Gate
 from portal.appeals import LONGEST_TEXT, Appeals
 from portal.desk import desk_of, go, page, person_of
 from portal.errors import RefusalError, not_found
-from portal.masks import mask_text
 from portal.peaks import peaks
 from portal.records import SHOWS, Filter, calls_page, day_of, open_call, owner, search, teams
 from portal.timeline import timeline

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from starlette.responses import Response
 
+from calls.masks import mask_number
 from portal.access import AGENTS, STAFF, Gate
 from portal.desk import desk_of, page, person_of, words_of
 from portal.errors import RefusalError
 from portal.figures import LEAST_PARITY, MY_DAYS, Overview, mine, overview
-from portal.masks import mask_number
 from portal.pages.calls import Day, Text, wanted
 from portal.records import Filter, calls_page, day_of, teams
 from portal.words import Words

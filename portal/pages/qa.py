@@ -6,11 +6,11 @@ from fastapi import Form, Request
 from starlette.responses import Response
 
 from calls.hit import Status
+from calls.masks import mask_text
 from portal.access import REVIEWERS, Gate
 from portal.appeals import LONGEST_TEXT, Appeals
 from portal.desk import Desk, desk_of, go, page, person_of
 from portal.errors import RefusalError
-from portal.masks import mask_text
 from portal.records import open_call
 from portal.reviews import LONGEST_COMMENT, Reviews
 from portal.timeline import timeline

@@ -1,8 +1,10 @@
 """``sansheng query``: read-only SQL on the warehouse."""
 
 import csv
+import getpass
 import json
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +18,9 @@ from sansheng.commands.serve import Config
 from warehouse.query import Result, run
 
 app = typer.Typer(help=__doc__)
+_NUMBERS = ("caller", "called")
+_IDS = ("_id", "hash", "salt", "_at")
+"""Ends of the names of columns that hold no speech and no telephone number."""
 
 
 class Format(StrEnum):
@@ -38,23 +43,50 @@ def query(
         Path | None, typer.Option("--output", "-o", help="A file instead of stdout.")
     ] = None,
     max_rows: Annotated[int | None, typer.Option(min=1, help="Stop after so many rows.")] = None,
+    unmasked: Annotated[
+        bool, typer.Option("--unmasked", help="Show personal data; the audit log notes who.")
+    ] = False,
     config: Config = None,
 ) -> None:
-    """Ask the warehouse, whether or not the service runs. The views are in docs/warehouse.md."""
+    """Ask the warehouse, whether or not the service runs. The views are in docs/warehouse.md.
+
+    Telephone, identity and card numbers, names and addresses are masked unless asked for.
+    """
     from sansheng.settings import load
+    from warehouse.orders import give
 
     settings = load(config)
     limits = settings.warehouse
+    text = sys.stdin.read() if sql == "-" else sql
+    if unmasked:
+        note = {"actor": getpass.getuser(), "action": "query_unmasked", "detail": {"sql": text}}
+        give("note", note, path=settings.database, socket=settings.socket)
     found = run(
-        sys.stdin.read() if sql == "-" else sql,
+        text,
         path=settings.database,
         socket=settings.socket,
         max_rows=max_rows or limits.max_rows,
         timeout_s=limits.timeout_s,
     )
-    write(found, form, output)
+    write(found if unmasked else masked(found), form, output)
     if found.truncated:
         typer.echo(f"only the first {len(found.rows)} rows: see --max-rows", err=True)
+
+
+def masked(found: Result) -> Result:
+    """The same rows with what is personal starred; ids and hashes stay what they are."""
+    from calls.masks import mask_number, mask_text
+
+    def mask(column: str, value: object) -> object:
+        if not isinstance(value, str) or column.endswith(_IDS):
+            return value
+        return mask_number(value) if column in _NUMBERS else mask_text(value)
+
+    rows = [
+        tuple(mask(name, value) for name, value in zip(found.columns, row, strict=True))
+        for row in found.rows
+    ]
+    return replace(found, rows=rows)
 
 
 def write(found: Result, form: Format, output: Path | None) -> None:

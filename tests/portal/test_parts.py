@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from calls import wav
 from calls.call import Call, Channel
@@ -14,44 +12,11 @@ from calls.codec import read_record
 from calls.hit import Severity, Status
 from calls.scorecard import Scorecard
 from portal.filters import clock_ms, clock_tenths, score, share
-from portal.masks import mask_number, mask_text
 from portal.peaks import MOST, peaks
 from portal.timeline import timeline
 from portal.transcripts import lines
 from portal.verdicts import Ruling, revise
 from tests.peers.hotline import hand_over, scorecard, stories, transcript
-
-
-@pytest.mark.parametrize(
-    ("text", "masked"),
-    [
-        ("打13812345678找我", "打138****5678找我"),
-        ("+86 138 1234 5678", "+86 138 **** 5678"),
-        ("022-23456789", "022-*****789"),
-        ("身份证11010519491231002X。", "身份证1101**********002X。"),
-        ("卡号6222600260001072444", "卡号6222***********2444"),
-        ("工单号202611240001234568", "工单号202611240001234568"),
-        ("电话是幺三八一二三四五六七八", "电话是幺三八******七八"),
-        ("12345热线", "12345热线"),
-        ("", ""),
-    ],
-)
-def test_masks(text: str, masked: str) -> None:
-    assert mask_text(text) == masked
-
-
-@given(st.text(alphabet="0123456789Xx +-零一二三幺打电话", max_size=60))
-def test_a_mask_keeps_every_offset(text: str) -> None:
-    masked = mask_text(text)
-    assert len(masked) == len(text)
-    assert all(m in (c, "*") for m, c in zip(masked, text, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("number", "shown"), [("13900001234", "139****1234"), ("1001", "1001"), ("", "")]
-)
-def test_a_number_alone(number: str, shown: str) -> None:
-    assert mask_number(number) == shown
 
 
 def test_peaks_find_the_loud_places_of_each_side(tmp_path: Path) -> None:
