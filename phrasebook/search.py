@@ -60,7 +60,8 @@ def search(book: Phrasebook, transcript: Transcript) -> tuple[Candidate, ...]:
             previous = previous_turn(utterances, position)
             found += _forbidden(book, utterance, position, sentence, previous, opening=opening)
         found += _courtesy(book, utterance, position, sentence)
-    found += unheard(book, _indexes(book).short, transcript, found)
+    indexes = _indexes(book)
+    found += unheard(book, indexes.short, indexes.forbidden, transcript, found)
     return tuple(sorted(found, key=lambda c: (c.start_ms, c.char_start, c.phrase_id)))
 
 

@@ -23,6 +23,10 @@ _PROPOSED = 3
 _COVERED = 0.5
 """Share of a stretch of speech that utterances must cover for it to count as heard."""
 _LEAST_LIKENESS = 0.4
+_DOUBTFUL_LOGPROB = -0.4
+"""From here down the recogniser doubts its own text, and a longer phrase may be far off too."""
+_LONGEST_SYLLABLES = 14
+_LEAST_GARBLED = 0.45
 _GREETING, _FAREWELL = "您好", "再见"
 _CLOSING_MS = 15_000
 """The end of the call, in which a farewell counts (rule farewell)."""
@@ -34,9 +38,16 @@ def is_short(phrase: Phrase) -> bool:
 
 
 def unheard(
-    book: Phrasebook, short: PhraseIndex, transcript: Transcript, found: Iterable[Candidate]
+    book: Phrasebook,
+    short: PhraseIndex,
+    whole: PhraseIndex,
+    transcript: Transcript,
+    found: Iterable[Candidate],
 ) -> Iterator[Candidate]:
-    """Candidates ``by="audio"``, beside those already found by text and sound."""
+    """Candidates ``by="audio"``, beside those already found by text and sound.
+
+    ``short``: the phrases that ``is_short``; ``whole``: all forbidden ones.
+    """
     known = list(found)
     busy = {c.utterance for c in known if c.kind is Kind.FORBIDDEN and c.by in ("text", "sound")}
     fine = {c.utterance for c in known if c.kind is Kind.COURTESY and c.by == "text"}
@@ -46,11 +57,18 @@ def unheard(
             continue
         text = normalise(utterance.text).text
         lasts = utterance.end_ms - utterance.start_ms
-        if not 0 < len(text) <= _SYLLABLES_HEARD or not _SHORTEST_MS <= lasts <= _SHORT_MS:
+        if 0 < len(text) <= _SYLLABLES_HEARD and _SHORTEST_MS <= lasts <= _SHORT_MS:
+            index, least = short, _LEAST_LIKENESS
+        elif (
+            _SYLLABLES_PROPOSED <= len(text) <= _LONGEST_SYLLABLES
+            and utterance.log_probability <= _DOUBTFUL_LOGPROB
+        ):
+            index, least = whole, _LEAST_GARBLED
+        else:
             continue
         opening = is_opening(utterances, position)
-        for phrase, likeness in short.nearest(text, _PROPOSED, first_turn=opening):
-            if likeness >= _LEAST_LIKENESS:
+        for phrase, likeness in index.nearest(text, _PROPOSED, first_turn=opening):
+            if likeness >= least:
                 yield _propose(book, phrase, likeness, utterance, position, opening=opening)
     yield from _wordless(book, short, transcript)
     yield from _missing_courtesy(book, transcript, known)

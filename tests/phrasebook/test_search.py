@@ -1,6 +1,7 @@
 """Candidates: on the right side, at the right place, in the right turn."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -115,6 +116,18 @@ def test_short_speech_without_words_is_asked_about(book: Phrasebook, make_call: 
     assert [(c.phrase, c.by, c.utterance, c.start_ms) for c in found] == [
         ("找谁！", "audio", -1, 100)
     ]
+
+
+@pytest.mark.parametrize(("log_probability", "asked"), [(-1.27, True), (-0.1, False)])
+def test_a_garbled_sentence_is_asked_about_where_the_recogniser_doubts_it(
+    book: Phrasebook, make_call: MakeCall, log_probability: float, asked: bool
+) -> None:
+    call = make_call(("agent", "您好，请讲"), ("caller", "你好"), ("agent", "你闹气好运气"))
+    said = replace(call.utterances[2], log_probability=log_probability)
+    call = replace(call, utterances=(*call.utterances[:2], said))
+    found = [c for c in forbidden(search(book, call)) if c.by == "audio"]
+    assert any(c.phrase == "你脑子有问题" for c in found) is asked
+    assert len(found) <= 3
 
 
 def test_a_missing_greeting_is_asked_about(book: Phrasebook, make_call: MakeCall) -> None:
