@@ -64,7 +64,11 @@ def join(stretches: Iterable[Stretch], gap_ms: int = 0) -> tuple[Stretch, ...]:
 def covered(stretch: Stretch, by: Iterable[Stretch]) -> int:
     """Milliseconds of a stretch that the others (apart from each other) cover."""
     start, end = stretch
-    return sum(max(0, min(end, e) - max(start, s)) for s, e in by)
+    total = 0
+    for first, last in by:
+        if first < end and start < last:
+            total += min(end, last) - max(start, first)
+    return total
 
 
 def gaps(stretches: Sequence[Stretch], start_ms: int, end_ms: int) -> tuple[Stretch, ...]:

@@ -94,12 +94,14 @@ def backtest(
 
 def _between(since: str, until: str) -> str:
     """The days as a condition on v_calls."""
-    conditions = ["true"]
+    from sansheng.backtest import ALL
+
+    conditions: list[str] = []
     if since:
         conditions.append(f"v.local_at >= DATE '{_day(since)}'")
     if until:
         conditions.append(f"v.local_at < DATE '{_day(until) + timedelta(days=1)}'")
-    return " AND ".join(conditions)
+    return " AND ".join(conditions) or ALL
 
 
 def _day(text: str) -> date:
