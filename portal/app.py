@@ -21,9 +21,10 @@ from portal.errors import ChangePasswordFirstError, RefusalError, SignInFirstErr
 from portal.headers import SecurityHeaders
 from portal.memo import Memo
 from portal.pages import admin, api, calls, doors, figures, live, qa
-from portal.ports import Board, Store
+from portal.ports import Board, Prices, Store
 from portal.sessions import DoorToken, Sessions
 from portal.settings import PortalSettings
+from portal.verdicts import PRICES
 
 log = structlog.get_logger()
 
@@ -42,13 +43,14 @@ def create_app(
     settings: PortalSettings,
     *,
     board: Callable[[], Board] | None = None,
+    prices: Prices = PRICES,
     clock: Clock = utc_now,
     ticks: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """Build the portal over an open warehouse.
 
-    ``board`` tells what is going on right now, for the live page; ``clock`` and ``ticks`` are the
-    wall clock and the monotonic one.
+    ``board`` tells what is going on right now, for the live page; ``prices`` are the rules' own;
+    ``clock`` and ``ticks`` are the wall clock and the monotonic one.
     """
     app = FastAPI(title="Sansheng", docs_url=None, redoc_url=None, openapi_url=None)
     sessions = Sessions(
@@ -62,6 +64,7 @@ def create_app(
         door=DoorToken(),
         clock=clock,
         board=board,
+        prices=prices,
         figures=Memo(_FIGURES_S, ticks),
         waiting=Memo(_QUEUE_S, ticks),
     )

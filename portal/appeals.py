@@ -9,7 +9,7 @@ from calls.hit import Status
 from portal.access import Person, Reach
 from portal.clock import Clock
 from portal.errors import RefusalError, forbidden, not_found
-from portal.ports import Cursor, Store
+from portal.ports import Cursor, Prices, Store
 from portal.records import CallFile, open_call, reach_params, rulings
 from portal.settings import PortalSettings
 from portal.sql import statement
@@ -26,6 +26,7 @@ class Appeals:
     store: Store
     settings: PortalSettings
     clock: Clock
+    prices: Prices
 
     def deadline(self, file: CallFile) -> datetime:
         """Until when the agent may appeal: counted from the latest score they could have seen."""
@@ -100,16 +101,18 @@ class Appeals:
     ) -> str:
         """Decide an open appeal within reach; returns the call's id.
 
-        Nobody decides on their own call. An appeal that is upheld says what the verdict becomes,
-        and the score after appeal is kept beside the others.
+        Nobody decides on their own call, or on one that they reviewed. An appeal that is upheld
+        says what the verdict becomes, and the score after appeal is kept beside the others.
         """
         found = self.store.rows("SELECT * FROM appeals WHERE appeal_id = $id", {"id": appeal_id})
         if not found:
             raise not_found()
         appeal = found[0]
-        file = open_call(self.store, person.reach, appeal["call_id"])
+        file = open_call(self.store, person.reach, appeal["call_id"], self.prices)
         if person.agent is not None and person.agent == file.call.agent:
             raise forbidden()
+        if any(r["reviewer"] == person.user_id and r["decision"] != "skip" for r in file.reviews):
+            raise RefusalError(403, "had_part")
         answer = answer.strip()[:LONGEST_TEXT]
         if not answer or (upheld and status is None):
             raise RefusalError(422, "bad_request")
@@ -129,7 +132,7 @@ class Appeals:
             "decided_at": now,
         }
         others = [a for a in file.appeals if a["appeal_id"] != appeal_id]
-        revised = revise(file.card, rulings(file.reviews, [*others, dict(after)]))
+        revised = revise(file.card, rulings(file.reviews, [*others, dict(after)]), self.prices)
 
         def write(cursor: Cursor) -> bool:
             changed = cursor.execute(

@@ -17,7 +17,7 @@ from portal.accounts import Accounts
 from portal.clock import Clock
 from portal.figures import Overview
 from portal.memo import Memo
-from portal.ports import Board, Store
+from portal.ports import Board, Prices, Store
 from portal.reviews import Entry
 from portal.sessions import DoorToken, Session, Sessions
 from portal.settings import PortalSettings
@@ -65,6 +65,8 @@ class Desk:
     door: DoorToken
     clock: Clock
     board: Callable[[], Board] | None
+    prices: Prices
+    """What findings cost in the rules in use, so that every state's score is the judge's."""
     figures: Memo[Overview]
     """The overview's figures, kept for a few seconds: every supervisor's screen asks for them."""
     waiting: Memo[list[Entry]]

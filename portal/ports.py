@@ -8,12 +8,16 @@ from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from calls.call import Call
+from calls.hit import Severity
 from calls.scorecard import Analysis
 from calls.speech import Transcript
 
 T = TypeVar("T")
 Params = Mapping[str, object]
 Detail = Mapping[str, str | int | None]
+Prices = Mapping[Severity, float]
+"""Share (0–1) of a rule's weight that a failed finding costs: ``[forbidden_phrase]`` of the rules
+in use."""
 NO_PARAMS: Params = MappingProxyType({})
 NO_DETAIL: Detail = MappingProxyType({})
 

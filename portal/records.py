@@ -13,9 +13,9 @@ from calls.scorecard import Scorecard
 from calls.speech import Transcript
 from portal.access import Reach
 from portal.errors import RefusalError, not_found
-from portal.ports import Store
+from portal.ports import Prices, Store
 from portal.sql import statement
-from portal.verdicts import Revised, Ruling, revise
+from portal.verdicts import PRICES, Revised, Ruling, revise
 
 PAGE = 50
 _WINDOWS = (timedelta(days=2), timedelta(days=30), None)
@@ -159,7 +159,7 @@ def _place(after: str) -> tuple[datetime | None, str | None]:
     return moment, call_id
 
 
-def open_call(store: Store, reach: Reach, call_id: str) -> CallFile:
+def open_call(store: Store, reach: Reach, call_id: str, prices: Prices = PRICES) -> CallFile:
     """One call whole; one out of reach is as unknown as one that does not exist (404)."""
     head = owner(store, reach, call_id)
     stored = store.stored(call_id)
@@ -184,7 +184,7 @@ def open_call(store: Store, reach: Reach, call_id: str) -> CallFile:
         appeals=appeals,
         accepted_at=accepted[0]["accepted_at"] if accepted else None,
         states=states,
-        revised=revise(card, rulings(reviews, appeals)),
+        revised=revise(card, rulings(reviews, appeals), prices),
     )
 
 

@@ -10,7 +10,7 @@ from portal.access import Person
 from portal.clock import Clock
 from portal.errors import RefusalError, forbidden
 from portal.memo import Memo
-from portal.ports import Cursor, Store
+from portal.ports import Cursor, Prices, Store
 from portal.records import CallFile, open_call, reach_params, rulings
 from portal.settings import PortalSettings
 from portal.sql import statement
@@ -45,6 +45,7 @@ class Reviews:
     clock: Clock
     waiting: Memo[list[Entry]]
     """What waits for a reach, kept for some seconds; what is decided meanwhile is left out."""
+    prices: Prices
 
     def queue(self, person: Person) -> list[Entry]:
         """What waits for this reviewer: vetoes, then doubts (least sure first), then samples.
@@ -71,7 +72,19 @@ class Reviews:
                 },
             )
         }
-        return [e for e in waiting if (e.call_id, e.rule, e.finding) not in done]
+        appealed = {
+            row["call_id"]
+            for row in self.store.rows(
+                "SELECT DISTINCT call_id FROM appeals"
+                " WHERE call_id IN (SELECT unnest($calls::TEXT[]))",
+                {"calls": [entry.call_id for entry in waiting]},
+            )
+        }
+        return [
+            e
+            for e in waiting
+            if e.call_id not in appealed and (e.call_id, e.rule, e.finding) not in done
+        ]
 
     def _waiting(self, person: Person, today: datetime) -> list[Entry]:
         params = {
@@ -114,12 +127,15 @@ class Reviews:
         """Keep one decision, and the call's reviewed score beside the automatic one.
 
         Agreeing with a doubt confirms it (it becomes a fail); agreeing with anything else leaves
-        it. An overruled claim becomes ``status``, by default a pass.
+        it. An overruled claim becomes ``status``, by default a pass. Once the agent has appealed,
+        only a decision changes the score (409).
         """
         call_id, rule, finding = entry
-        file = open_call(self.store, person.reach, call_id)
+        file = open_call(self.store, person.reach, call_id, self.prices)
         if person.agent is not None and person.agent == file.call.agent:
             raise forbidden()
+        if file.appeals and decision != "skip":
+            raise RefusalError(409, "appealed")
         becomes = self._becomes(file, rule, finding, decision, status)
         now = self.clock()
         said: dict[str, Any] = {
@@ -133,7 +149,7 @@ class Reviews:
             "comment": comment.strip()[:LONGEST_COMMENT],
         }
         after = {**said, "reviewed_at": now}
-        revised = revise(file.card, rulings([*file.reviews, after], file.appeals))
+        revised = revise(file.card, rulings([*file.reviews, after], []), self.prices)
 
         def write(cursor: Cursor) -> None:
             cursor.execute(

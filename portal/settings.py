@@ -57,7 +57,7 @@ class PortalSettings(BaseModel):
     )
     appeal_days: int = Field(default=7, ge=1, le=90, description="Days an agent has to appeal.")
     decision_days: int = Field(
-        default=5, ge=1, le=90, description="Days QA has to decide an appeal."
+        default=15, ge=1, le=90, description="Days QA has to decide an appeal."
     )
     queue_share: int = Field(
         default=2, ge=0, le=50, description="Calls an agent a day that QA hears at random."

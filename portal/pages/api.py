@@ -209,7 +209,7 @@ def list_calls(
 def get_call(request: Request, call_id: CallId) -> CallOut:
     """One call with its verdicts as they stand now; the view is in the audit log."""
     desk, person = desk_of(request), person_of(request)
-    file = open_call(desk.store, person.reach, call_id)
+    file = open_call(desk.store, person.reach, call_id, desk.prices)
     desk.store.audit(person.user_id, "view_call", call_id, {"api": 1})
     scores = {"automatic": file.card.score} | {s["state"]: s["score"] for s in file.states}
     versions = file.card.versions

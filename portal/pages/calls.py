@@ -71,9 +71,9 @@ def calls(
 def call(request: Request, call_id: str) -> Response:
     """One call: audio, transcript, findings, scorecard, and the agent's answer."""
     desk, person = desk_of(request), person_of(request)
-    file = open_call(desk.store, person.reach, call_id)
+    file = open_call(desk.store, person.reach, call_id, desk.prices)
     desk.store.audit(person.user_id, "view_call", call_id)
-    desk_appeals = Appeals(desk.store, desk.settings, desk.clock)
+    desk_appeals = Appeals(desk.store, desk.settings, desk.clock, desk.prices)
     until = desk_appeals.deadline(file)
     own = person.agent is not None and person.agent == file.call.agent
     findings = file.revised.findings
@@ -128,8 +128,8 @@ def shape(request: Request, call_id: str) -> Response:
 def accept(request: Request, call_id: str) -> Response:
     """The agent accepts the scorecard."""
     desk, person = desk_of(request), person_of(request)
-    file = open_call(desk.store, person.reach, call_id)
-    Appeals(desk.store, desk.settings, desk.clock).accept(person, file)
+    file = open_call(desk.store, person.reach, call_id, desk.prices)
+    Appeals(desk.store, desk.settings, desk.clock, desk.prices).accept(person, file)
     return go(request, f"/calls/{call_id}")
 
 
@@ -143,9 +143,11 @@ def appeal(
 ) -> Response:
     """The agent appeals one rule; ``start`` and ``end`` are seconds in the recording."""
     desk, person = desk_of(request), person_of(request)
-    file = open_call(desk.store, person.reach, call_id)
+    file = open_call(desk.store, person.reach, call_id, desk.prices)
     mark = _mark(start, end)
-    Appeals(desk.store, desk.settings, desk.clock).appeal(person, file, rule, reason, mark)
+    Appeals(desk.store, desk.settings, desk.clock, desk.prices).appeal(
+        person, file, rule, reason, mark
+    )
     return go(request, f"/calls/{call_id}#appeals")
 
 

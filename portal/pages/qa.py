@@ -32,7 +32,7 @@ def add(gate: Gate) -> None:
 
 
 def _reviews(desk: Desk) -> Reviews:
-    return Reviews(desk.store, desk.settings, desk.clock, desk.waiting)
+    return Reviews(desk.store, desk.settings, desk.clock, desk.waiting, desk.prices)
 
 
 def queue(request: Request) -> Response:
@@ -48,7 +48,7 @@ def queue(request: Request) -> Response:
     if not waiting:
         return page(request, "queue.html", context)
     entry = waiting[0]
-    file = open_call(desk.store, person.reach, entry.call_id)
+    file = open_call(desk.store, person.reach, entry.call_id, desk.prices)
     desk.store.audit(person.user_id, "view_call", entry.call_id)
     item = next((i for i in file.revised.items if i.rule == entry.rule), None)
     finding = file.revised.findings[entry.finding] if entry.finding is not None else None
@@ -118,7 +118,9 @@ def decide(
 def appeals(request: Request) -> Response:
     """Open appeals by deadline, then those decided."""
     desk, person = desk_of(request), person_of(request)
-    found = Appeals(desk.store, desk.settings, desk.clock).desk(person.reach, open_only=False)
+    found = Appeals(desk.store, desk.settings, desk.clock, desk.prices).desk(
+        person.reach, open_only=False
+    )
     context = {
         "waiting": [a for a in found if a["state"] == "open"],
         "done": [a for a in found if a["state"] != "open"],
@@ -139,7 +141,7 @@ def decide_appeal(
     if verdict not in ("uphold", "reject"):
         raise RefusalError(422, "bad_request")
     desk = desk_of(request)
-    Appeals(desk.store, desk.settings, desk.clock).decide(
+    Appeals(desk.store, desk.settings, desk.clock, desk.prices).decide(
         person_of(request),
         appeal_id,
         upheld=verdict == "uphold",

@@ -51,9 +51,9 @@ def rule(status: Status, finding: int | None = 0, name: str = "forbidden_phrase"
     ("rulings", "score", "status", "veto"),
     [
         ([], 85.0, Status.FAIL, "pending"),
-        ([rule(Status.FAIL)], 85.0, Status.FAIL, "confirmed"),
+        ([rule(Status.FAIL)], 0.0, Status.FAIL, "confirmed"),
         ([rule(Status.PASS)], 100.0, Status.PASS, "lifted"),
-        ([rule(Status.PASS), rule(Status.FAIL)], 85.0, Status.FAIL, "confirmed"),
+        ([rule(Status.PASS), rule(Status.FAIL)], 0.0, Status.FAIL, "confirmed"),
         ([rule(Status.PASS, None)], 100.0, Status.PASS, "lifted"),
         ([rule(Status.NA, None)], 100.0, Status.NA, "lifted"),
         ([rule(Status.PASS, 9)], 85.0, Status.FAIL, "pending"),

@@ -38,7 +38,7 @@ def test_a_veto_that_is_confirmed_stays_and_is_no_longer_pending(
     qa = visit("qachen")
     assert 'data-call="call-00"' in qa.get("/queue").text
     assert qa.submit("/queue", **VETO, decision="agree") == 303
-    assert score_of(warehouse, "call-00") == (85.0, 85.0, 1, 0, False)
+    assert score_of(warehouse, "call-00") == (85.0, 0.0, 1, 0, False)
     assert "一票否决已确认" in qa.get("/calls/call-00").text
     assert 'data-call="call-00"' not in qa.get("/queue").text
 
@@ -163,6 +163,27 @@ def test_a_rejected_appeal_keeps_the_score_and_says_why(visit: Visit, warehouse:
     assert visit("qachen").submit("/appeals/1", verdict="reject", answer="确有此话") == 303
     assert score_of(warehouse, "call-00")[1] == 85.0
     assert "确有此话" in agent.get("/calls/call-00").text
+
+
+def test_after_an_appeal_only_a_decision_by_somebody_else_changes_the_score(
+    visit: Visit, warehouse: Warehouse, clocks: Clocks
+) -> None:
+    qa = visit("qachen")
+    assert qa.submit("/queue", **VETO, decision="agree") == 303
+    clocks.forward(timedelta(minutes=1))
+    visit("wangli").submit("/calls/call-00/appeals", rule="forbidden_phrase", reason="误判")
+    entry = {"call_id": "call-00", "rule": "greeting", "finding": ""}
+    refused = qa.post("/queue", data={"csrf": qa.token(), **entry, "decision": "overrule"})
+    assert (refused.status_code, "只能在申诉台裁定" in refused.text) == (409, True)
+    own = qa.post("/appeals/1", data={"csrf": qa.token(), "verdict": "reject", "answer": "确有"})
+    assert (own.status_code, "请由其他人裁定" in own.text) == (403, True)
+    assert score_of(warehouse, "call-00")[1] == 0.0
+    Accounts(warehouse).add(
+        "qatwo", "二审", frozenset({Role.QA}), password=PASSWORD, must_change=False
+    )
+    form = {"verdict": "uphold", "status": "pass", "answer": "成立"}
+    assert visit("qatwo").submit("/appeals/1", **form) == 303
+    assert score_of(warehouse, "call-00") == (85.0, 100.0, 0, 0, False)
 
 
 def test_appeals_have_a_deadline(visit: Visit, clocks: Clocks, warehouse: Warehouse) -> None:
