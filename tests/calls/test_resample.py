@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from calls.errors import RecordingError
 from calls.resample import resample, resample_blocks
 from calls.wav import Samples
 
@@ -28,3 +29,17 @@ def test_blocks_give_what_the_whole_gives(size: int) -> None:
     assert abs(len(joined) - 8000) <= 1
     whole = resample(pair, 11025, 8000)
     assert np.abs(joined[: len(whole)] - whole[: len(joined)]).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("shape", "rate"), [((3, 2, 2), 8_000), ((9,), 0), ((9,), -8_000)], ids=str
+)
+def test_what_cannot_be_resampled_is_a_recording_error(shape: tuple[int, ...], rate: int) -> None:
+    with pytest.raises(RecordingError, match="cannot be brought to 16000"):
+        resample(np.zeros(shape, np.float32), rate, 16_000)
+
+
+def test_a_block_of_other_channels_is_a_recording_error() -> None:
+    blocks = [np.zeros((9, 3), np.float32)]
+    with pytest.raises(RecordingError, match="cannot be brought to 8000"):
+        list(resample_blocks(blocks, 44_100, 8_000, 2))
