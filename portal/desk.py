@@ -1,6 +1,7 @@
 """The portal's parts in one place, and what each request needs of them."""
 
 import ipaddress
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +72,8 @@ class Desk:
     """The overview's figures, kept for a few seconds: every supervisor's screen asks for them."""
     waiting: Memo[list[Entry]]
     """The queue of each reach, kept for a few seconds."""
+    closing: threading.Event = field(default_factory=threading.Event)
+    """Set when the service stops: live boards end by themselves."""
     watchers: int = 0
     """Open streams of the live board."""
     environment: Environment = field(init=False)

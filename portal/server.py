@@ -13,14 +13,17 @@ from portal.settings import PortalSettings
 log = structlog.get_logger()
 
 _BACKLOG = 512
-_GRACE_S = 3
-"""How long open answers (live boards above all) may take to end when the service stops."""
+_GRACE_S = 2
+"""Whole seconds that open answers may take to end when the service stops; then they are cut."""
+_LAST_S = 1.0
+"""What cut answers may take to unwind."""
 
 
 class PortalServer:
     """Serves the app until ``stop``."""
 
     def __init__(self, app: FastAPI, settings: PortalSettings) -> None:
+        self._app = app
         self._settings = settings
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -70,9 +73,15 @@ class PortalServer:
         return self.url
 
     def stop(self) -> None:
-        """Stop taking requests, let open ones end, and wait for the thread."""
+        """Stop taking requests, end live boards, let other answers end, and wait: 3 s at most.
+
+        Safe before ``start``, and more than once.
+        """
+        self._app.state.desk.closing.set()
         self._server.should_exit = True
         if self._thread is not None:
-            self._thread.join(_GRACE_S * 3)
+            self._thread.join(_GRACE_S + _LAST_S)
+            if self._thread.is_alive():
+                log.error("portal did not stop in time")
         if self._socket is not None:
             self._socket.close()

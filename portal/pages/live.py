@@ -52,7 +52,7 @@ async def _stream(request: Request, desk: Desk, person: Person) -> AsyncIterator
     try:
         beat = 0
         figures: dict[str, Any] = {}
-        while desk.sessions.lives(cookie) and not await request.is_disconnected():
+        while await _watched(request, desk, cookie):
             if beat % _FIGURES_EVERY == 0:
                 figures = await run_in_threadpool(_today, desk, person)
             body = {**await run_in_threadpool(_board, desk, person), **figures}
@@ -61,6 +61,13 @@ async def _stream(request: Request, desk: Desk, person: Person) -> AsyncIterator
             await asyncio.sleep(_BEAT_S)
     finally:
         desk.watchers -= 1
+
+
+async def _watched(request: Request, desk: Desk, cookie: str | None) -> bool:
+    """Whether somebody who is still signed in looks on, and the service means to go on."""
+    if desk.closing.is_set() or not desk.sessions.lives(cookie):
+        return False
+    return not await request.is_disconnected()
 
 
 def _board(desk: Desk, person: Person) -> dict[str, Any]:
