@@ -130,6 +130,17 @@ class SideQuality:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """A file of another system that a recording was made from, as it was when it was read."""
+
+    name: str
+    """The file's name there, without its folder."""
+    sha256: str
+    size: Ms
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """One WAV file: left the caller, right the agent, or a single mixed channel."""
 
@@ -141,6 +152,8 @@ class Recording:
     complete: bool = True
     """False when the tap broke and the file was mended up to the break."""
     sha256: str = ""
+    originals: tuple[Original, ...] = ()
+    """Of an imported call: the files that it came from, to show that nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

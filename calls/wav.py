@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from calls.errors import RecordingError
 
 Samples = NDArray[np.float32]
-Coding = Literal["PCM_16", "ALAW", "ULAW"]
+Coding = Literal["PCM_16", "ALAW", "ULAW", "OPUS"]
+Form = Literal["WAV", "FLAC", "OGG"]
+"""What a file is; OPUS is the one coding of OGG, PCM_16 that of FLAC."""
 
 _RIFF_HEADER = 12
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
@@ -31,6 +33,7 @@ class WavInfo:
     sample_rate: int
     channels: int
     coding: str
+    form: str = "WAV"
 
     @property
     def duration_ms(self) -> int:
@@ -41,7 +44,7 @@ class WavInfo:
 def inspect(path: Path) -> WavInfo:
     """Read a WAV's header; a missing, torn or empty one is a RecordingError."""
     with _opened(path) as file:
-        info = WavInfo(file.frames, file.samplerate, file.channels, file.subtype)
+        info = WavInfo(file.frames, file.samplerate, file.channels, file.subtype, file.format)
         if file.format in ("WAV", "WAVEX"):
             _require_whole(path)
     if info.frames == 0:
@@ -73,10 +76,16 @@ def blocks(path: Path, *, block_ms: int = 30_000) -> Iterator[Samples]:
             yield block
 
 
-def write(path: Path, samples: Samples, sample_rate: int, coding: Coding = "PCM_16") -> None:
+def write(
+    path: Path,
+    samples: Samples,
+    sample_rate: int,
+    coding: Coding = "PCM_16",
+    form: Form = "WAV",
+) -> None:
     """Write samples, shape (frames,) or (frames, channels)."""
     try:
-        soundfile.write(path, samples, sample_rate, subtype=coding, format="WAV")
+        soundfile.write(path, samples, sample_rate, subtype=coding, format=form)
     except (soundfile.SoundFileError, OSError) as error:
         raise RecordingError(
             f"cannot write {path}", remedy="free space on the disk, then go on"

@@ -60,6 +60,7 @@ class AsteriskSource:
     def __init__(self, logs: Path, recordings: Path | None, settings: ImporterSettings) -> None:
         self._logs = logs
         self._zone = zone(settings.time_zone)
+        self._keep = settings.keep
         left = left_of(settings.stereo)
         self._recordings = Recordings(recordings or logs / "monitor", UNIQUE_ID, left)
         self._rows: dict[str, dict[str, str]] = {}
@@ -152,7 +153,8 @@ class AsteriskSource:
         sides = self._recordings.sides(item.key)
         if sides is None:
             return None
-        return bring_in(sides, folder, talk_ms=round((ended - answered).total_seconds() * 1000))
+        talk_ms = round((ended - answered).total_seconds() * 1000)
+        return bring_in(sides, folder, talk_ms=talk_ms, keep=self._keep)
 
     def _start(self, row: dict[str, str]) -> datetime | None:
         try:

@@ -1,22 +1,32 @@
 """Recordings of any system to ours: 8 kHz, two channels, left the caller; or one when mixed."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from calls import wav
-from calls.call import Channel, Recording
-from calls.errors import RecordingError
+from calls.call import Channel, Original, Recording
+from calls.errors import HandoverError, RecordingError
 from calls.handover import RECORDING_FILE
 from calls.resample import resample_blocks
-from calls.wav import Samples
+from calls.wav import Coding, Form, Samples, WavInfo
 from importer.g711 import decode_alaw, decode_ulaw
 
+Keep = Literal["wav", "flac", "opus"]
 RATE = 8_000
 """Samples a second of what we hand on (ITU-T G.711)."""
+_FORMS: dict[Keep, tuple[str, Coding, Form]] = {
+    "wav": (".wav", "PCM_16", "WAV"),
+    "flac": (".flac", "PCM_16", "FLAC"),
+    "opus": (".opus", "OPUS", "OGG"),
+}
+_PLAIN = ("PCM_16", "ALAW", "ULAW")
+"""Codings of a WAV that are kept as they came."""
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".wav49", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".gsm", ".g729", ".729"}
     | {".alaw", ".al", ".ulaw", ".ul", ".sln", ".raw"}
@@ -46,16 +56,21 @@ class Sides:
     """What the left channel of ``both`` is."""
 
 
-def bring_in(sides: Sides, folder: Path, *, talk_ms: int | None = None) -> Recording:
+def bring_in(
+    sides: Sides, folder: Path, *, talk_ms: int | None = None, keep: Keep = "wav"
+) -> Recording:
     """Write ``folder/recording.wav`` from a call's files; the originals are only read.
+
+    A WAV that is already what we hand on is copied byte for byte; ``keep`` "flac" or "opus" makes
+    ``recording.flac`` or ``recording.opus`` instead. The hash of every original is noted.
 
     Two mono files, or one of two channels, become left caller and right agent; one mono file
     stays mono with ``channels`` empty, which later stages take as low trust. The shorter side
     ends in silence. ``talk_ms`` is the time from answer to end, where it is known: a recording that
     is longer began before the answer, and its beginning is left out so that 0 ms is the answer.
     """
-    target = folder / RECORDING_FILE
     channels: tuple[Channel, ...] = (Channel.CALLER, Channel.AGENT)
+    originals: tuple[Original, ...]
     if sides.both is None:
         if sides.caller is None or sides.agent is None:
             raise RecordingError(
@@ -63,7 +78,11 @@ def bring_in(sides: Sides, folder: Path, *, talk_ms: int | None = None) -> Recor
             )
         left, right = (_samples(path) for path in (sides.caller, sides.agent))
         pair = _paired(_mono(left), _mono(right))
+        originals = (original_of(sides.caller), original_of(sides.agent))
     else:
+        if keep == "wav" and (copied := _as_it_came(sides, folder, talk_ms)) is not None:
+            return copied
+        originals = (original_of(sides.both),)
         whole = _samples(sides.both)
         if whole.shape[1] == 1:
             pair, channels = whole, ()
@@ -73,23 +92,73 @@ def bring_in(sides: Sides, folder: Path, *, talk_ms: int | None = None) -> Recor
             raise RecordingError(f"{sides.both.name} has {whole.shape[1]} channels", remedy=_REMEDY)
     if talk_ms is not None and len(pair) * 1000 // RATE > talk_ms + _EARLY_MS:
         pair = pair[-(talk_ms * RATE // 1000) :]
-    return write_recording(target, pair, channels)
+    return write_recording(folder, pair, channels, keep=keep, originals=originals)
 
 
 def write_recording(
-    target: Path, pair: Samples, channels: tuple[Channel, ...], *, complete: bool = True
+    folder: Path,
+    pair: Samples,
+    channels: tuple[Channel, ...],
+    *,
+    complete: bool = True,
+    keep: Keep = "wav",
+    originals: tuple[Original, ...] = (),
 ) -> Recording:
     """Write samples at 8 kHz, shape (frames, 1 or 2), and describe them."""
     if not len(pair):
         raise RecordingError("the recording holds no audio", remedy="look at what wrote it")
-    wav.write(target, pair, RATE)
+    suffix, coding, form = _FORMS[keep]
+    target = (folder / RECORDING_FILE).with_suffix(suffix)
+    wav.write(target, pair, RATE, coding, form)
     return Recording(
         path=target.name,
         channels=channels,
         sample_rate=RATE,
         duration_ms=len(pair) * 1000 // RATE,
         complete=complete,
-        sha256=hashlib.sha256(target.read_bytes()).hexdigest(),
+        sha256=original_of(target).sha256,
+        originals=originals,
+    )
+
+
+def original_of(path: Path) -> Original:
+    """A file's name, hash and size; the file is only read."""
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            return Original(name=path.name, sha256=sha256, size=file.tell())
+    except OSError as error:
+        raise RecordingError(f"{path.name} cannot be read ({error.strerror})") from error
+
+
+def _as_it_came(sides: Sides, folder: Path, talk_ms: int | None) -> Recording | None:
+    """A byte for byte copy of a WAV that needs no change; None when it needs one."""
+    path = sides.both
+    if path is None or path.suffix.lower() != ".wav" or _is_g729(path):
+        return None
+    info = _inspect(path)
+    fits = info.form == "WAV" and info.coding in _PLAIN and info.sample_rate == RATE
+    turned = info.channels != 1 and sides.left is not Channel.CALLER
+    long = talk_ms is not None and info.duration_ms > talk_ms + _EARLY_MS
+    if not fits or info.channels > 2 or turned or long:
+        return None
+    target = folder / RECORDING_FILE
+    try:
+        shutil.copyfile(path, target)
+    except OSError as error:
+        raise HandoverError(
+            f"cannot copy a recording into the spool ({error.strerror})",
+            remedy="free space on the disk, then go on",
+        ) from error
+    original = original_of(target)
+    mended = wav.mend(target)
+    return Recording(
+        path=target.name,
+        channels=() if info.channels == 1 else (Channel.CALLER, Channel.AGENT),
+        sample_rate=RATE,
+        duration_ms=info.duration_ms,
+        sha256=original_of(target).sha256 if mended else original.sha256,
+        originals=(replace(original, name=path.name),),
     )
 
 
@@ -101,18 +170,22 @@ def _samples(path: Path) -> Samples:
         raise RecordingError(f"{path.name}: {reason}", remedy=_REMEDY)
     if suffix in _RAW:
         return _headerless(path, _RAW[suffix])[:, np.newaxis]
-    try:
-        info = wav.inspect(path)
-    except RecordingError as error:
-        raise RecordingError(
-            f"{path.name} cannot be read as audio: it is empty, torn or of an unknown form",
-            remedy=_REMEDY,
-        ) from error
+    info = _inspect(path)
     parts = list(_resampled(wav.blocks(path), info.sample_rate, info.channels))
     samples = np.concatenate(parts) if parts else np.zeros((0, info.channels), np.float32)
     if not len(samples) or not np.isfinite(samples).all():
         raise RecordingError(f"{path.name} holds no usable audio", remedy=_REMEDY)
     return samples
+
+
+def _inspect(path: Path) -> WavInfo:
+    try:
+        return wav.inspect(path)
+    except RecordingError as error:
+        raise RecordingError(
+            f"{path.name} cannot be read as audio: it is empty, torn or of an unknown form",
+            remedy=_REMEDY,
+        ) from error
 
 
 def _headerless(path: Path, form: str) -> Samples:

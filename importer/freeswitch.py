@@ -43,6 +43,7 @@ class FreeswitchSource:
     def __init__(self, logs: Path, recordings: Path | None, settings: ImporterSettings) -> None:
         self._logs = logs
         self._recordings = Recordings(recordings or logs, UUID, left_of(settings.stereo))
+        self._keep = settings.keep
         self._files: dict[str, Path] = {}
 
     def items(self) -> Iterator[Item]:
@@ -92,7 +93,7 @@ class FreeswitchSource:
         sides = self._recordings.sides(item.key) if answered is not None else None
         if sides is not None and answered is not None:
             talk_ms = round((ended - answered).total_seconds() * 1000)
-            recording = bring_in(sides, folder, talk_ms=talk_ms)
+            recording = bring_in(sides, folder, talk_ms=talk_ms, keep=self._keep)
         cause = variables.get("hangup_cause", "")
         return Call(
             call_id=call_id(self.name, item.key),

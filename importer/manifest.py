@@ -53,6 +53,7 @@ class ManifestSource:
         self._folder = folder
         self._mapping = read_mapping(folder / MAPPING_FILE)
         self._zone = zone(settings.time_zone)
+        self._keep = settings.keep
         self._left = left_of(self._mapping.stereo or settings.stereo)
         self._rows: dict[str, dict[str, str]] = {}
 
@@ -96,7 +97,7 @@ class ManifestSource:
             for column in (mapping.invited, mapping.ringing, mapping.answered, mapping.ended)
         )
         sides = self._sides(row)
-        recording = None if sides is None else bring_in(sides, folder)
+        recording = None if sides is None else bring_in(sides, folder, keep=self._keep)
         if recording is not None and answered is None:
             answered = ringing or invited
         began = invited or answered

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from calls.call import Call, Channel
+from calls.call import Call, Channel, Original
 from calls.errors import ImportSourceError, RecordingError
-from calls.handover import RECORDING_FILE
-from importer.audio import write_recording
+from importer.audio import Keep, original_of, write_recording
 from importer.capture import Address, packets
 from importer.dialog import Dialog, moment, read_dialog, to_call
 from importer.rtp import RtpPacket, place, quality, read_rtp
@@ -30,6 +29,7 @@ class Capture:
     messages: dict[str, list[SipMessage]] = field(default_factory=dict)
     arrivals: dict[Address, list[RtpPacket]] = field(default_factory=dict)
     departures: dict[Address, list[RtpPacket]] = field(default_factory=dict)
+    original: Original | None = None
 
 
 class PcapSource:
@@ -40,6 +40,7 @@ class PcapSource:
     def __init__(self, path: Path, settings: ImporterSettings) -> None:
         self._path = path
         self._max_bytes = settings.max_capture_mb << 20
+        self._keep: Keep = settings.keep
         self._lock = threading.Lock()
         self._opened = lru_cache(maxsize=2)(self._open)
         self._homes: dict[str, Path] = {}
@@ -94,7 +95,7 @@ class PcapSource:
         call = to_call(dialog, call_id(self.name, item.key), self.name)
         if dialog.answered_us is None:
             return call
-        return _with_audio(call, dialog, capture, folder)
+        return _with_audio(call, dialog, capture, folder, self._keep)
 
     def _capture(self, path: Path) -> Capture:
         with self._lock:
@@ -117,10 +118,11 @@ def read_capture(path: Path, max_bytes: int) -> Capture:
         if rtp is not None:
             capture.arrivals.setdefault(packet.target, []).append(rtp)
             capture.departures.setdefault(packet.source, []).append(rtp)
+    capture.original = original_of(path)
     return capture
 
 
-def _with_audio(call: Call, dialog: Dialog, capture: Capture, folder: Path) -> Call:
+def _with_audio(call: Call, dialog: Dialog, capture: Capture, folder: Path, keep: Keep) -> Call:
     if dialog.encrypted:
         raise RecordingError("the call's audio is encrypted (SRTP)", remedy="record at the PBX")
     start_us = dialog.answered_us or 0
@@ -145,10 +147,12 @@ def _with_audio(call: Call, dialog: Dialog, capture: Capture, folder: Path) -> C
         sides.append(samples)
         figures.append(quality(side, stream, codec))
     recording = write_recording(
-        folder / RECORDING_FILE,
+        folder,
         np.stack(sides, axis=1),
         (Channel.CALLER, Channel.AGENT),
         complete=dialog.ended_us is not None,
+        keep=keep,
+        originals=() if capture.original is None else (capture.original,),
     )
     return replace(call, recording=recording, quality=tuple(figures))
 

@@ -10,6 +10,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +18,8 @@ from pathlib import Path
 
 import msgspec
 
-from calls.codec import write_record
+from calls.call import Call
+from calls.codec import to_json
 from calls.errors import HandoverError, SanshengError
 from calls.handover import CALL_FILE, Spool, Stage
 from importer.roster import Roster
@@ -26,6 +28,8 @@ from importer.source import Item, Source, call_id
 LEDGER_FILE = "ledger.jsonl"
 QUARANTINE_FILE = "quarantine.jsonl"
 _DRAFTS = ".import"
+_HANDS = 4
+"""Calls being made durable for each that is being read: the disk takes many waits as one."""
 
 
 class State(StrEnum):
@@ -129,12 +133,13 @@ def run(
     drafts = spool.root / _DRAFTS / str(os.getpid())
     drafts.mkdir(parents=True, exist_ok=True)
     waiting: set[Future[Outcome]] = set()
+    reading, hands = threading.BoundedSemaphore(at_once), at_once * _HANDS
     try:
-        with ThreadPoolExecutor(at_once, "import") as pool:
+        with ThreadPoolExecutor(hands, "import") as pool:
             for item in items:
-                work = _one(source, item, spool, drafts, roster or Roster())
+                work = _one(source, item, spool, drafts, roster or Roster(), reading)
                 waiting.add(pool.submit(work))
-                if len(waiting) >= at_once * 2:
+                if len(waiting) >= hands * 2:
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from _noted(done, ledger)
             yield from _noted(wait(waiting).done, ledger)
@@ -150,7 +155,12 @@ def sweep(spool: Spool) -> None:
 
 
 def _one(
-    source: Source, item: Item, spool: Spool, drafts: Path, roster: Roster
+    source: Source,
+    item: Item,
+    spool: Spool,
+    drafts: Path,
+    roster: Roster,
+    reading: AbstractContextManager[object],
 ) -> Callable[[], Outcome]:
     identity = call_id(source.name, item.key)
 
@@ -158,11 +168,12 @@ def _one(
         folder = drafts / identity
         folder.mkdir()
         try:
-            call = source.read(item, folder)
+            with reading:
+                call = source.read(item, folder)
             post = roster.who(call.agent, call.invited_at)
             if post is not None:
                 call = replace(call, agent=post.agent)
-            write_record(folder / CALL_FILE, replace(call, call_id=identity))
+            _write(folder / CALL_FILE, replace(call, call_id=identity))
             spool.hand_on(folder, Stage.RECORDED)
         except HandoverError:
             raise
@@ -174,6 +185,17 @@ def _one(
         return Outcome(call_id=identity, label=item.label, state=State.IMPORTED)
 
     return work
+
+
+def _write(path: Path, call: Call) -> None:
+    """Into a draft, which ``hand_on`` makes durable as a whole."""
+    try:
+        path.write_bytes(to_json(call))
+    except OSError as error:
+        raise HandoverError(
+            f"cannot write {path.name} ({error.strerror})",
+            remedy="free space on the disk, then go on",
+        ) from error
 
 
 def _noted(done: Iterable[Future[Outcome]], ledger: Ledger) -> Iterator[Outcome]:

@@ -22,6 +22,11 @@ class ImporterSettings(BaseModel):
         default=30, ge=0, description="With --watch, a file is complete when unchanged so long."
     )
     watch_seconds: int = Field(default=15, ge=1, description="With --watch, pause between looks.")
+    keep: Literal["wav", "flac", "opus"] = Field(
+        default="wav",
+        description="How recordings are kept: as they came or plain, smaller without loss,"
+        " or smallest with loss.",
+    )
     roster: Path | None = Field(
         default=None, description="CSV or Excel file: which person had which extension when."
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from importer.source import Source
 
 app = typer.Typer()
-_CALLS_PER_SECOND = 100
+_CALLS_PER_SECOND = 200
 """Measured on two cores with calls of half a minute; only the plan's forecast rests on it."""
 
 

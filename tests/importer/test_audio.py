@@ -1,5 +1,6 @@
 """Recordings of every form become 8 kHz with the caller left, and what cannot be is named."""
 
+import hashlib
 import math
 import struct
 from pathlib import Path
@@ -11,7 +12,7 @@ import soundfile
 from calls import wav
 from calls.call import Channel
 from calls.errors import RecordingError
-from importer.audio import Sides, bring_in
+from importer.audio import Keep, Sides, bring_in
 from importer.g711 import decode_alaw, decode_ulaw
 
 
@@ -131,3 +132,63 @@ def test_what_cannot_be_read_is_named(
 def test_one_side_alone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="only one side"):
         bring_in(Sides(caller=tmp_path / "c.wav"), tmp_path)
+
+
+@pytest.mark.parametrize("coding", ["PCM_16", "ALAW", "ULAW"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_what_needs_no_change_is_kept_byte_for_byte(
+    tmp_path: Path, coding: wav.Coding, channels: int
+) -> None:
+    path = tmp_path / "13800000000.wav"
+    wav.write(path, np.stack([sine(440, 8_000)] * channels, 1), 8_000, coding)
+    about = path.stat()
+    recording = bring_in(Sides(both=path), tmp_path)
+    kept = (tmp_path / recording.path).read_bytes()
+    assert kept == path.read_bytes()
+    assert path.stat() == about
+    (original,) = recording.originals
+    assert original.sha256 == recording.sha256 == hashlib.sha256(kept).hexdigest()
+    assert (original.name, original.size) == (path.name, len(kept))
+    assert recording.channels == (() if channels == 1 else (Channel.CALLER, Channel.AGENT))
+
+
+def test_the_copy_is_no_second_name_of_the_original(tmp_path: Path) -> None:
+    """Later stages may mend, move or erase the copy; the original must not follow."""
+    path = tmp_path / "a.wav"
+    wav.write(path, sine(440, 8_000), 8_000)
+    bring_in(Sides(both=path), tmp_path)
+    before = path.read_bytes()
+    (tmp_path / "recording.wav").write_bytes(b"gone")
+    assert path.read_bytes() == before
+
+
+def test_a_header_of_unknown_length_is_mended_in_the_copy_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    wav.write(path, sine(440, 8_000), 8_000)
+    data = bytearray(path.read_bytes())
+    data[40:44] = b"\xff" * 4
+    torn = bytes(data)
+    path.write_bytes(torn)
+    recording = bring_in(Sides(both=path), tmp_path)
+    kept = (tmp_path / "recording.wav").read_bytes()
+    assert (path.read_bytes(), kept[40:44]) == (torn, struct.pack("<I", len(torn) - 44))
+    assert recording.originals[0].sha256 == hashlib.sha256(torn).hexdigest()
+    assert recording.sha256 == hashlib.sha256(kept).hexdigest()
+
+
+@pytest.mark.parametrize(("keep", "name"), [("flac", "recording.flac"), ("opus", "recording.opus")])
+def test_recordings_may_be_kept_smaller(tmp_path: Path, keep: Keep, name: str) -> None:
+    wav.write(tmp_path / "r.wav", sine(440, 8_000, 5), 8_000)
+    wav.write(tmp_path / "t.wav", sine(880, 8_000, 5), 8_000)
+    sides = Sides(caller=tmp_path / "r.wav", agent=tmp_path / "t.wav")
+    recording = bring_in(sides, tmp_path, keep=keep)
+    kept = tmp_path / name
+    assert recording.path == name
+    assert kept.stat().st_size < 0.8 * 4 * 40_000
+    assert recording.sha256 == hashlib.sha256(kept.read_bytes()).hexdigest()
+    assert [o.name for o in recording.originals] == ["r.wav", "t.wav"]
+    for side, (file, hertz) in enumerate((("r.wav", 440), ("t.wav", 880))):
+        heard = wav.read(kept, side)
+        assert pitch(heard[8_000:16_000]) == pytest.approx(hertz, abs=2)
+        if keep == "flac":
+            assert np.array_equal(heard, wav.read(tmp_path / file, 0))
