@@ -21,7 +21,7 @@ from portal.errors import ChangePasswordFirstError, RefusalError, SignInFirstErr
 from portal.headers import SecurityHeaders
 from portal.memo import Memo
 from portal.pages import admin, api, calls, doors, figures, live, qa
-from portal.ports import Board, Prices, Store
+from portal.ports import Board, Calibration, Prices, Store
 from portal.sessions import DoorToken, Sessions
 from portal.settings import PortalSettings
 from portal.verdicts import PRICES
@@ -44,12 +44,14 @@ def create_app(
     *,
     board: Callable[[], Board] | None = None,
     prices: Prices = PRICES,
+    calibration: Calibration | None = None,
     clock: Clock = utc_now,
     ticks: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """Build the portal over an open warehouse.
 
     ``board`` tells what is going on right now, for the live page; ``prices`` are the rules' own;
+    ``calibration`` counts agreement (without it that page says so);
     ``clock`` and ``ticks`` are the wall clock and the monotonic one.
     """
     app = FastAPI(title="Sansheng", docs_url=None, redoc_url=None, openapi_url=None)
@@ -65,6 +67,7 @@ def create_app(
         clock=clock,
         board=board,
         prices=prices,
+        calibration=calibration,
         figures=Memo(_FIGURES_S, ticks),
         waiting=Memo(_QUEUE_S, ticks),
     )

@@ -18,7 +18,7 @@ from portal.accounts import Accounts
 from portal.clock import Clock
 from portal.figures import Overview
 from portal.memo import Memo
-from portal.ports import Board, Prices, Store
+from portal.ports import Board, Calibration, Prices, Store
 from portal.reviews import Entry
 from portal.sessions import DoorToken, Session, Sessions
 from portal.settings import PortalSettings
@@ -45,6 +45,7 @@ NAVIGATION = (
     NavItem("/queue", "nav.queue", "list", frozenset({Role.QA})),
     NavItem("/appeals", "nav.appeals", "gavel", frozenset({Role.QA})),
     NavItem("/overview", "nav.overview", "bar-chart-3", frozenset({Role.SUPERVISOR, Role.QA})),
+    NavItem("/calibration", "nav.calibration", "scale", frozenset({Role.SUPERVISOR, Role.QA})),
     NavItem("/live", "nav.live", "activity", frozenset({Role.SUPERVISOR})),
     NavItem("/calls", "nav.calls", "phone", frozenset({Role.AGENT, Role.QA, Role.SUPERVISOR})),
     NavItem("/search", "nav.search", "search", frozenset({Role.AGENT, Role.QA, Role.SUPERVISOR})),
@@ -68,6 +69,7 @@ class Desk:
     board: Callable[[], Board] | None
     prices: Prices
     """What findings cost in the rules in use, so that every state's score is the judge's."""
+    calibration: Calibration | None
     figures: Memo[Overview]
     """The overview's figures, kept for a few seconds: every supervisor's screen asks for them."""
     waiting: Memo[list[Entry]]

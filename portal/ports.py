@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from calls.call import Call
-from calls.hit import Severity
+from calls.hit import Severity, Status
 from calls.scorecard import Analysis
 from calls.speech import Transcript
 
@@ -112,3 +112,108 @@ class Board:
 
     calls: Sequence[LiveCall] = ()
     taps: Sequence[TapHealth] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What the machine and one person said of one rule, or one phrase, on one call."""
+
+    call_id: str
+    rule: str
+    automatic: Status
+    person: Status
+    reviewer: str
+    phrase_id: str = ""
+
+
+class Share(Protocol):
+    """A share of a count with its 95 % interval; ``value`` is None where nothing was counted."""
+
+    @property
+    def hits(self) -> int:
+        """How many of the count."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """How many were counted."""
+        ...
+
+    @property
+    def value(self) -> float | None:
+        """The share, 0–1."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """Lower end of its interval."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """Upper end of its interval."""
+        ...
+
+
+class Quality(Protocol):
+    """How one automatic rule does against people."""
+
+    @property
+    def rule(self) -> str:
+        """The rule's name."""
+        ...
+
+    @property
+    def judged(self) -> int:
+        """Verdicts that people judged."""
+        ...
+
+    @property
+    def precision(self) -> Share:
+        """Of the machine's fails, those that people call fails."""
+        ...
+
+    @property
+    def recall(self) -> Share:
+        """Of people's fails, those that the machine failed."""
+        ...
+
+    @property
+    def noticed(self) -> Share:
+        """Of people's fails, those that the machine failed or doubted."""
+        ...
+
+    @property
+    def review_yield(self) -> Share:
+        """Of the machine's doubts, those that people call fails."""
+        ...
+
+
+class Overruled(Protocol):
+    """How often people overrule a rule or a phrase."""
+
+    @property
+    def name(self) -> str:
+        """The rule or phrase."""
+        ...
+
+    @property
+    def share(self) -> Share:
+        """How often it was overruled."""
+        ...
+
+
+class Calibration(Protocol):
+    """Agreement figures over a sequence of ``Judged``: the functions of ``scoring.calibration``."""
+
+    def rule_quality(self, judged: Any) -> Sequence[Quality]:
+        """Precision and recall of every rule against people."""
+        ...
+
+    def reviewer_agreement(self, judged: Any) -> dict[str, tuple[float | None, int]]:
+        """Cohen's κ of two reviewers, and the number of pairs, by rule."""
+        ...
+
+    def most_overruled(self, judged: Any, *, by: Callable[[Any], str] = ...) -> Sequence[Overruled]:
+        """What people overrule most, worst first; ``by`` names it, by default its rule."""
+        ...

@@ -34,6 +34,8 @@ class Entry:
     """``veto``, ``review`` or ``sample``."""
     status: str
     """What the machine says: ``fail`` or ``review``; empty for a sample."""
+    ears: int = 1
+    """How many people hear it, neither knowing what the other says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,9 @@ class Reviews:
     def queue(self, person: Person) -> list[Entry]:
         """What waits for this reviewer: vetoes, then doubts (least sure first), then samples.
 
-        The sample is drawn by a hash of the call's id, a fixed number an agent a day, so that it
-        is random for the agent and the same for every reviewer. One's own calls never come up.
+        The sample is a share of each agent's calls of a day that nothing presses, by a hash of the
+        call's id: random for the agent, the same for every reviewer. A share of the queue comes
+        to two people. One's own calls never come up.
         """
         if person.reach.nothing:
             return []
@@ -59,12 +62,15 @@ class Reviews:
         waiting = self.waiting.get(
             (person.reach, person.agent, today), lambda: self._waiting(person, today)
         )
-        done = {
-            (row["call_id"], row["rule"], row["finding"])
+        heard: dict[tuple[str, str, int | None], tuple[int, bool]] = {
+            (row["call_id"], row["rule"], row["finding"]): (row["ears"], row["mine"])
             for row in self.store.rows(
-                "SELECT call_id, rule, finding FROM reviews"
+                "SELECT call_id, rule, finding,"
+                " count(DISTINCT reviewer) FILTER (decision <> 'skip') AS ears,"
+                " bool_or(reviewer = $me) AS mine FROM reviews"
                 " WHERE call_id IN (SELECT unnest($calls::TEXT[]))"
-                " AND (decision <> 'skip' OR (reviewer = $me AND reviewed_at >= $today))",
+                " AND (decision <> 'skip' OR (reviewer = $me AND reviewed_at >= $today))"
+                " GROUP BY call_id, rule, finding",
                 {
                     "calls": [entry.call_id for entry in waiting],
                     "me": person.user_id,
@@ -72,6 +78,11 @@ class Reviews:
                 },
             )
         }
+
+        def done(entry: Entry) -> bool:
+            ears, mine = heard.get((entry.call_id, entry.rule, entry.finding), (0, False))
+            return mine or ears >= entry.ears
+
         appealed = {
             row["call_id"]
             for row in self.store.rows(
@@ -80,18 +91,16 @@ class Reviews:
                 {"calls": [entry.call_id for entry in waiting]},
             )
         }
-        return [
-            e
-            for e in waiting
-            if e.call_id not in appealed and (e.call_id, e.rule, e.finding) not in done
-        ]
+        return [e for e in waiting if e.call_id not in appealed and not done(e)]
 
     def _waiting(self, person: Person, today: datetime) -> list[Entry]:
         params = {
             **reach_params(person.reach),
             "my_agent": person.agent,
             "since": today - timedelta(days=1),
-            "share": self.settings.queue_share,
+            "share": self.settings.sample_share,
+            "least": self.settings.sample_least,
+            "second": self.settings.second_share,
             "many": _QUEUE,
         }
         found = self.store.rows(statement("queue"), params, max_rows=_QUEUE)
@@ -102,6 +111,7 @@ class Reviews:
                 finding=row["finding"],
                 why=row["why"],
                 status=row["status"],
+                ears=row["ears"],
             )
             for row in found
         ]
@@ -126,9 +136,9 @@ class Reviews:
     ) -> None:
         """Keep one decision, and the call's reviewed score beside the automatic one.
 
-        Agreeing with a doubt confirms it (it becomes a fail); agreeing with anything else leaves
-        it. An overruled claim becomes ``status``, by default a pass. Once the agent has appealed,
-        only a decision changes the score (409).
+        To agree is to agree with the machine, whatever another reviewer said: with a doubt it
+        becomes a fail, anything else stays. An overruled claim becomes ``status``, by default a
+        pass. Once the agent has appealed, only a decision changes the score (409).
         """
         call_id, rule, finding = entry
         file = open_call(self.store, person.reach, call_id, self.prices)
@@ -174,16 +184,16 @@ class Reviews:
             if decision == "overrule" or finding is not None:
                 raise RefusalError(422, "bad_request")
             return None
-        items = {item.rule: item for item in file.revised.items}
+        items = {item.rule: item for item in file.card.items}
         if rule not in items:
             raise RefusalError(422, "bad_request")
         now = items[rule].status
         if finding is not None:
-            if not 0 <= finding < len(file.revised.findings):
+            if not 0 <= finding < len(file.card.findings):
                 raise RefusalError(422, "bad_request")
-            if file.revised.findings[finding].rule != rule:
+            if file.card.findings[finding].rule != rule:
                 raise RefusalError(422, "bad_request")
-            now = file.revised.findings[finding].status
+            now = file.card.findings[finding].status
         if decision == "skip":
             return None
         if decision == "agree":

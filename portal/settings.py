@@ -59,8 +59,17 @@ class PortalSettings(BaseModel):
     decision_days: int = Field(
         default=15, ge=1, le=90, description="Days QA has to decide an appeal."
     )
-    queue_share: int = Field(
-        default=2, ge=0, le=50, description="Calls an agent a day that QA hears at random."
+    sample_share: float = Field(
+        default=0.02, ge=0, le=1, description="Share of an agent's calls that QA hears at random."
+    )
+    sample_least: int = Field(
+        default=1,
+        ge=0,
+        le=50,
+        description="Calls an agent a day that QA hears at random, at least.",
+    )
+    second_share: float = Field(
+        default=0.1, ge=0, le=1, description="Share of the queue that two reviewers hear blind."
     )
     token_days: int = Field(
         default=180, ge=1, le=3650, description="Days until an API token expires."

@@ -7,8 +7,9 @@ from starlette.responses import Response
 
 from calls.hit import Status
 from calls.masks import mask_text
-from portal.access import REVIEWERS, Gate
+from portal.access import REVIEWERS, STAFF, Gate
 from portal.appeals import LONGEST_TEXT, Appeals
+from portal.calibration import DAYS, look
 from portal.desk import Desk, desk_of, go, page, person_of
 from portal.errors import RefusalError
 from portal.records import open_call
@@ -27,6 +28,7 @@ def add(gate: Gate) -> None:
     """Add the routes of this module."""
     gate.add("GET", "/queue", queue, REVIEWERS)
     gate.add("POST", "/queue", decide, REVIEWERS)
+    gate.add("GET", "/calibration", calibration, STAFF)
     gate.add("GET", "/appeals", appeals, REVIEWERS)
     gate.add("POST", "/appeals/{appeal_id}", decide_appeal, REVIEWERS)
 
@@ -36,7 +38,10 @@ def _reviews(desk: Desk) -> Reviews:
 
 
 def queue(request: Request) -> Response:
-    """The next thing to hear, with its audio, context and the machine's claim."""
+    """The next thing to hear, with its audio, context and the machine's claim.
+
+    What another reviewer said of it is not shown: a second opinion is one's own.
+    """
     desk, person = desk_of(request), person_of(request)
     reviews = _reviews(desk)
     waiting = reviews.queue(person)
@@ -50,22 +55,22 @@ def queue(request: Request) -> Response:
     entry = waiting[0]
     file = open_call(desk.store, person.reach, entry.call_id, desk.prices)
     desk.store.audit(person.user_id, "view_call", entry.call_id)
-    item = next((i for i in file.revised.items if i.rule == entry.rule), None)
-    finding = file.revised.findings[entry.finding] if entry.finding is not None else None
+    item = next((i for i in file.card.items if i.rule == entry.rule), None)
+    finding = file.card.findings[entry.finding] if entry.finding is not None else None
     evidence = item.evidence[0] if item and item.evidence else None
     span = finding or evidence
-    said = lines(file.transcript, file.revised.findings) if file.transcript else []
+    said = lines(file.transcript, file.card.findings) if file.transcript else []
     if span is not None:
         first, last = span.start_ms - _CONTEXT_MS, span.end_ms + _CONTEXT_MS
         said = [row for row in said if row.end_ms >= first and row.start_ms <= last]
-    shown = [finding] if finding else list(file.revised.findings)
+    shown = [finding] if finding else list(file.card.findings)
     context |= {
         "entry": entry,
         "file": file,
         "call": file.call,
         "item": item,
         "finding": finding,
-        "findings": file.revised.findings,
+        "findings": file.card.findings,
         "lines": said,
         "line": timeline(file.call, file.card.ring_ms),
         "rulings": _RULINGS,
@@ -113,6 +118,14 @@ def decide(
         comment=comment,
     )
     return go(request, "/queue")
+
+
+def calibration(request: Request) -> Response:
+    """How far rules and reviewers, and reviewers among themselves, agree."""
+    desk = desk_of(request)
+    reach = person_of(request).reach
+    view = look(desk.store, reach, desk.calibration, desk.clock()) if desk.calibration else None
+    return page(request, "calibration.html", {"view": view, "days": DAYS})
 
 
 def appeals(request: Request) -> Response:

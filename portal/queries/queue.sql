@@ -10,26 +10,35 @@ WITH claims AS (
     WHERE (i.status = 'review' OR i.veto = 'pending')
       AND NOT EXISTS (FROM findings f WHERE f.call_id = i.call_id AND f.rule = i.rule)
 ), samples AS (
-    SELECT call_id FROM calls
-    WHERE invited_at >= $since::TIMESTAMP AND answered_at IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY agent, CAST(invited_at AS DATE) ORDER BY hash(call_id))
-            <= $share
+    SELECT call_id FROM (
+        SELECT call_id, agent, CAST(invited_at AS DATE) AS day,
+               call_id IN (SELECT call_id FROM claims) AS pressing,
+               count(*) OVER (PARTITION BY agent, CAST(invited_at AS DATE)) AS many
+        FROM calls WHERE invited_at >= $since::TIMESTAMP AND answered_at IS NOT NULL
+    )
+    WHERE NOT pressing
+    QUALIFY row_number() OVER (PARTITION BY agent, day ORDER BY hash(call_id))
+            <= greatest($least, round($share::DOUBLE * many))
 ), entries AS (
     SELECT call_id, rule, finding, CASE WHEN veto THEN 'veto' ELSE 'review' END AS why, status,
            CASE WHEN veto THEN 0 ELSE 1 END AS urgency, confidence
     FROM claims
     UNION ALL
     SELECT call_id, '*', NULL, 'sample', '', 2, NULL FROM samples
+), queued AS (
+    SELECT *, CASE WHEN hash(call_id || rule || coalesce(finding, -1)) % 1000 < $second::DOUBLE * 1000
+              THEN 2 ELSE 1 END AS ears
+    FROM entries
 )
-SELECT e.call_id, e.rule, e.finding, e.why, e.status
-FROM entries e JOIN calls c USING (call_id) LEFT JOIN agents a USING (agent)
+SELECT e.call_id, e.rule, e.finding, e.why, e.status, e.ears
+FROM queued e JOIN calls c USING (call_id) LEFT JOIN agents a USING (agent)
 WHERE ($reach_agent::TEXT IS NULL OR c.agent = $reach_agent)
   AND ($reach_team::TEXT IS NULL OR a.team = $reach_team)
   AND ($my_agent::TEXT IS NULL OR c.agent <> $my_agent)
-  AND NOT EXISTS (
-    FROM reviews v
+  AND (
+    SELECT count(DISTINCT v.reviewer) FROM reviews v
     WHERE v.call_id = e.call_id AND v.rule = e.rule AND v.finding IS NOT DISTINCT FROM e.finding
       AND v.decision <> 'skip'
-)
+) < e.ears
 ORDER BY e.urgency, e.confidence NULLS LAST, c.invited_at, e.call_id, e.finding
 LIMIT $many

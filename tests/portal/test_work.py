@@ -93,7 +93,7 @@ def test_the_queue_ends_and_samples_are_a_fixed_share(visit: Visit, warehouse: W
     assert heard[0] == ("call-00", "forbidden_phrase")
     assert [rule for _, rule in heard[1:3]] == ["forbidden_phrase"] * 2
     samples = [call for call, rule in heard if rule == "*"]
-    assert len(samples) == len(set(samples)) == 3 * PortalSettings().queue_share
+    assert len(samples) == len(set(samples)) == 3 * PortalSettings().sample_least
 
 
 @pytest.mark.parametrize(
