@@ -6,7 +6,6 @@ their own inside the library.
 """
 
 import gc
-import ipaddress
 import secrets
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from calls.errors import HandoverError, TapError
 from calls.handover import Spool
 from telephony.bridge import Bridge
 from telephony.clock import Clock, Moment
+from telephony.door import Door
 from telephony.journal import Head
 from telephony.leg import Fact, Leg
 from telephony.live import LiveCall
@@ -103,7 +103,7 @@ class Endpoint:
         self.draining = False
         self.last_sip: Moment | None = None
         self.refused = 0
-        self._networks = [ipaddress.ip_network(n) for n in settings.allowed_peers]
+        self._door = Door(settings.allowed_peers, settings.calls_a_second)
         self.port = settings.port + index
         self._account: Account | None = None
         self._library = pj.Endpoint()
@@ -186,9 +186,12 @@ class Endpoint:
         """Let an INVITE in, send it elsewhere, or refuse it."""
         self.last_sip = arrival.moment
         called = called_number(arrival.message)
-        if not self._allowed(arrival.source):
+        if not self._door.allows(arrival.source):
             self.refused += 1
             self._refuse(arrival.leg, _FORBIDDEN)
+        elif not self._door.admits(arrival.source, arrival.moment.monotonic_ms):
+            self.refused += 1
+            arrival.leg.say(_OVERLOADED, retry_after_s=self.settings.retry_after_s)
         elif self.draining or self._legs() + self._needed(arrival) > self.capacity:
             self.refused += 1
             if self.settings.bypass:
@@ -244,13 +247,6 @@ class Endpoint:
 
     def _legs(self) -> int:
         return sum(session.legs_needed for session in self.sessions)
-
-    def _allowed(self, source: str) -> bool:
-        try:
-            address = ipaddress.ip_address(source)
-        except ValueError:
-            return False
-        return any(address in network for network in self._networks)
 
     def _start(self, index: int) -> None:
         settings = self.settings

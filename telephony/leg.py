@@ -44,6 +44,7 @@ class FactKind(Enum):
     """A callback failed: the leg cannot be trusted any more."""
 
 
+_ANSWERED = frozenset({pj.PJSIP_INV_STATE_CONNECTING, pj.PJSIP_INV_STATE_CONFIRMED})
 _JUST_RECEIVED = (pj.PJSIP_TSX_STATE_TRYING, pj.PJSIP_TSX_STATE_COMPLETED)
 """States of a server transaction at its request: a CANCEL is answered by the library at once."""
 
@@ -136,7 +137,8 @@ class Leg(pj.Call):  # type: ignore[misc]
             return
         if tsx.method == "BYE":
             self.note(FactKind.BYE)
-        elif tsx.method == "CANCEL":
+        elif tsx.method == "CANCEL" and self.getInfo().state not in _ANSWERED:
+            # One that crosses our 200 has no effect (RFC 3261 9.2).
             self.note(FactKind.CANCEL)
         elif tsx.method == "INVITE" and self.answered:
             held = holds(transaction.src.rdata.wholeMsg)

@@ -73,6 +73,12 @@ class TapSettings(BaseModel):
         default=("127.0.0.1/32",),
         description="Networks (CIDR) let in; others get 403.",
     )
+    calls_a_second: float = Field(
+        default=50,
+        gt=0,
+        le=1000,
+        description="New calls a second from each peer, twice as many in a burst; more get 503.",
+    )
     jitter_buffer_ms: int = Field(
         default=0,
         ge=0,

@@ -53,6 +53,7 @@ def tap(
             rtp_ports=max(800, calls * 4 + 100),
             default_destination=Destination(uri=f"sip:{{called}}@127.0.0.1:{ports.agents}"),
             drain_s=10,
+            calls_a_second=1000,
         )
         supervisor = TapSupervisor(settings, Spool(root / "long"))
         supervisor.start()

@@ -6,7 +6,7 @@ that it writes in a folder of its own. Its dialplan is a hotline's:
 - 88908890 from the trunk goes to the tap, which calls 1001 back through Asterisk;
 - 88908891 does the same from a queue with music;
 - 1001 and 1002 ring the agents' telephones;
-- 88908892 goes to the tap with the bypass route that ``docs/attach-asterisk.md`` gives.
+- 88908892 goes to the tap with the bypass route that ``docs/attach-asterisk.md`` gives, to 1002.
 """
 
 import contextlib
@@ -271,7 +271,11 @@ read = all
 write = all
 """,
         "musiconhold.conf": f"[default]\nmode = files\ndirectory = {home}/moh\n",
-        "pjsip.conf": f"""[udp]
+        "pjsip.conf": f"""[system]
+type = system
+timer_t1 = 100
+timer_b = 6400
+[udp]
 type = transport
 protocol = udp
 bind = 127.0.0.1:{sip_port}
@@ -311,7 +315,7 @@ exten = 88908892,1,Dial(PJSIP/phone/sip:88908890@127.0.0.1:{tap_port},60)
  same = n,GotoIf($["${{DIALSTATUS}}" = "CHANUNAVAIL"]?bypass)
  same = n,GotoIf($["${{DIALSTATUS}}" = "CONGESTION"]?bypass)
  same = n,Hangup()
- same = n(bypass),Goto(1001,1)
+ same = n(bypass),Goto(1002,1)
 {agents}
 """,
         "cdr.conf": "[general]\nenable = yes\nunanswered = yes\n",

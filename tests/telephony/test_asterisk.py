@@ -18,7 +18,7 @@ from calls.call import Call, Channel, EndedBy, EndReason
 from telephony.settings import Destination
 from tests.peers import asterisk
 from tests.peers.asterisk import Asterisk, moment
-from tests.telephony.conftest import Phone, Tap, free_ports, until
+from tests.telephony.conftest import Lateness, Phone, Tap, free_ports, until
 
 pytestmark = [
     pytest.mark.pbx,
@@ -42,6 +42,17 @@ class Hotline:
     pbx: Asterisk
     tap: Tap
     agents: dict[str, int]
+    lateness: Lateness
+
+    @property
+    def tolerance_ms(self) -> float:
+        """What two clockings may differ by: a busy machine lets both programs wait their turn."""
+        return TOLERANCE_MS + 2 * self.lateness.worst_ms()
+
+    def near(self, one: datetime | None, other: datetime) -> None:
+        """Ours is Asterisk's, within the tolerance."""
+        assert one is not None
+        assert abs((one - other).total_seconds()) * 1000 <= self.tolerance_ms
 
     def uri(self, number: str = "88908890") -> str:
         return f"sip:{number}@127.0.0.1:{self.pbx.sip_port}"
@@ -53,12 +64,13 @@ class Hotline:
 
 
 @pytest.fixture
-def hotline(tap_of: TapOf) -> Iterator[Hotline]:
+def hotline(tap_of: TapOf, lateness: Lateness) -> Iterator[Hotline]:
     sip, ami, rtp, first, second = free_ports(5)
     agents = {"1001": first, "1002": second}
     tap = tap_of(
         recording_coding="PCM_16",
-        ring_timeout_s=8,
+        ring_timeout_s=5,
+        calls_a_child=1,
         destinations={
             "88908890": Destination(uri=f"sip:1001@127.0.0.1:{sip}", agent="1001"),
         },
@@ -70,27 +82,23 @@ def hotline(tap_of: TapOf) -> Iterator[Hotline]:
         tap_port=tap.settings.port,
         phones=agents,
     ) as pbx:
-        yield Hotline(pbx, tap, agents)
-
-
-def near(one: datetime | None, other: datetime, tolerance_ms: float = TOLERANCE_MS) -> None:
-    assert one is not None
-    assert abs((one - other).total_seconds()) * 1000 <= tolerance_ms
+        yield Hotline(pbx, tap, agents, lateness)
 
 
 def answered_as_asterisk_says(call: Call, hotline: Hotline) -> None:
     """Ring, answer and end against Asterisk's own clockings of the agent's leg."""
     record = hotline.record()
     assert record["disposition"] == "ANSWERED"
-    [ringing] = hotline.pbx.named(
+    # A 180 that comes twice is told twice: it has rung since the first.
+    ringing, *_ = hotline.pbx.named(
         "Newstate", Channel=f"^{record['dstchannel']}$", ChannelStateDesc="Ringing"
     )
-    near(call.ringing_at, moment(ringing["Timestamp"]))
-    near(call.answered_at, moment(record["answer"]))
-    near(call.ended_at, moment(record["end"]))
-    near(call.invited_at, moment(record["start"]))
+    hotline.near(call.ringing_at, moment(ringing["Timestamp"]))
+    hotline.near(call.answered_at, moment(record["answer"]))
+    hotline.near(call.ended_at, moment(record["end"]))
+    hotline.near(call.invited_at, moment(record["start"]))
     assert call.ring_ms == pytest.approx(
-        (float(record["answer"]) - float(ringing["Timestamp"])) * 1000, abs=TOLERANCE_MS
+        (float(record["answer"]) - float(ringing["Timestamp"])) * 1000, abs=hotline.tolerance_ms
     )
 
 
@@ -160,8 +168,8 @@ def test_an_unanswered_call_ends_as_asterisk_says(
     ringing, *_ = hotline.pbx.named(
         "Newstate", Channel=record["dstchannel"], ChannelStateDesc="Ringing"
     )
-    near(call.ringing_at, moment(ringing["Timestamp"]))
-    near(call.ended_at, moment(record["end"]))
+    hotline.near(call.ringing_at, moment(ringing["Timestamp"]))
+    hotline.near(call.ended_at, moment(record["end"]))
 
 
 def test_a_queue_with_music_rings_the_agent_later_than_the_caller_hears_an_answer(
@@ -201,7 +209,7 @@ def test_a_hold_with_music_is_recorded_as_the_agents_hold(
     for ours, theirs in ((hold.start_ms, held), (hold.end_ms, resumed)):
         assert call.answered_at is not None
         truth = (moment(theirs["Timestamp"]) - call.answered_at).total_seconds() * 1000
-        assert ours == pytest.approx(truth, abs=TOLERANCE_MS)
+        assert ours == pytest.approx(truth, abs=hotline.tolerance_ms)
     assert call.recording is not None
     during = wav.read(
         folder / call.recording.path, 1, start_ms=hold.start_ms + 300, end_ms=hold.end_ms - 100
@@ -238,18 +246,34 @@ def test_a_transfer_within_asterisk_stays_one_recorded_call(
     [(call, folder)] = hotline.tap.recorded()
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
     # An attended transfer ends its own record when it is complete; the channels tell the end.
-    near(call.ended_at, max(moment(r["time"]) for r in hotline.pbx.cel() if r["type"] == "HANGUP"))
+    hotline.near(
+        call.ended_at, max(moment(r["time"]) for r in hotline.pbx.cel() if r["type"] == "HANGUP")
+    )
     assert call.recording is not None
     path = folder / call.recording.path
     assert wav.inspect(path).duration_ms == pytest.approx(call.duration_ms, abs=100)
     assert np.abs(wav.read(path, 1, start_ms=call.duration_ms - 1500)).max() > 0.1
 
 
+def test_a_tap_that_is_full_is_routed_around(hotline: Hotline, phones: Phones) -> None:
+    first = phones(port=hotline.agents["1001"], ring_ms=200)
+    second = phones(port=hotline.agents["1002"], ring_ms=200)
+    recorded = phones(call=hotline.uri(), hang_up_ms=4000)
+    until(lambda: first.told("confirmed") and recorded.told("confirmed"))
+    phones(call=hotline.uri("88908892"), hang_up_ms=500).wait()
+    for phone in (second, recorded, first):
+        phone.wait()
+    assert second.told("confirmed")
+    assert hotline.record("1001")["disposition"] == "ANSWERED"
+    [(call, _)] = hotline.tap.recorded()
+    assert call.agent == "1001"
+    assert call.duration_ms == pytest.approx(4000, abs=200)
+
+
 def test_a_tap_that_is_gone_is_routed_around(hotline: Hotline, phones: Phones) -> None:
     hotline.tap.supervisor.drain_and_stop()
-    agent = phones(port=hotline.agents["1001"], ring_ms=200)
+    agent = phones(port=hotline.agents["1002"], ring_ms=200)
     caller = phones(call=hotline.uri("88908892"), hang_up_ms=500)
     caller.wait()
     agent.wait()
     assert agent.told("confirmed")
-    assert hotline.record("1001")["disposition"] == "ANSWERED"

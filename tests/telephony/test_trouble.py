@@ -15,6 +15,7 @@ from calls.errors import TapError
 from calls.handover import Spool, Stage
 from telephony.settings import TapSettings
 from telephony.supervisor import TapSupervisor
+from tests.peers import torture
 from tests.telephony.conftest import Phone, Tap, free_ports, until
 
 pytestmark = pytest.mark.sip
@@ -130,7 +131,7 @@ def test_a_full_tap_sends_the_next_call_round_it(
 
 
 def test_broken_sip_harms_no_call_under_way(tap_of: TapOf, phones: Phones, speech: Speech) -> None:
-    tap = tap_of(ring_timeout_s=5)
+    tap = tap_of(ring_timeout_s=5, calls_a_second=1000)
     pids = tap.supervisor.pids()
     agent = phones(port=tap.agent_port, ring_ms=100, play=str(speech(1, 8)))
     caller = phones(call=tap.uri, hang_up_ms=5000)
@@ -156,6 +157,7 @@ def test_broken_sip_harms_no_call_under_way(tap_of: TapOf, phones: Phones, speec
         whole.replace(b"INVITE sip", b"CANCEL sip"),
         whole.replace(b"From: ", b"From: " + b"<" * 300),
         whole + b"a=" + b"x" * 30_000,
+        *(change(_invite(tap.uri, 5000 + n)) for n, change in enumerate(torture.CHANGES.values())),
     ]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for message in broken:
