@@ -1,5 +1,6 @@
 """The door: who is let in, how often, and what a rude peer gets."""
 
+import contextlib
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -172,3 +173,25 @@ def test_a_cancel_that_crosses_the_200_leaves_an_answered_call(
     [(call, _)] = tap.recorded()
     assert call.answered_at is not None
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
+
+
+@pytest.mark.sip
+def test_a_message_beyond_the_limit_is_dropped_and_the_next_call_is_taken(
+    tap_of: TapOf, phones: Phones
+) -> None:
+    tap = tap_of()
+    pids = tap.supervisor.pids()
+    head = f"INVITE {tap.uri} SIP/2.0\r\nCall-ID: huge\r\nContent-Length: 3000000\r\n\r\n".encode()
+    for beginning in (head, b"INVITE " + b"x" * 100_000):
+        with socket.create_connection(("127.0.0.1", tap.settings.port), timeout=10) as wire:
+            with contextlib.suppress(ConnectionError):
+                wire.sendall(beginning + b"a" * 3_000_000)
+                wire.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionError):
+                assert not wire.recv(100).startswith(b"SIP/2.0 2")
+    agent = phones(port=tap.agent_port, ring_ms=100)
+    phones(call=tap.uri, hang_up_ms=300).wait()
+    agent.wait()
+    [(call, _)] = tap.recorded()
+    assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
+    assert tap.supervisor.pids() == pids
