@@ -104,14 +104,23 @@ class Database:
     """One DuckDB file held by this process; cursors for any thread, one writer at a time."""
 
     def __init__(
-        self, path: Path, *, read_only: bool = False, threads: int = 2, memory_mb: int = 2048
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        threads: int = 2,
+        memory_mb: int = 2048,
+        exports: Path | None = None,
     ) -> None:
+        """``exports`` is the one folder whose files statements may write; None: there is none."""
         config: dict[str, str | bool | int | float | list[str]] = {
             "threads": threads,
             "memory_limit": f"{memory_mb}MB",
         }
         with _translated(path):
             self._raw = duckdb.connect(str(path), read_only=read_only, config=config)
+            if exports is not None:
+                self._raw.execute("SET allowed_directories = $folders", {"folders": [str(exports)]})
             self._raw.execute("SET enable_external_access = false")
         self._writing = threading.RLock()
         self._forms: dict[str, _Form] = {}

@@ -6,6 +6,7 @@ The socket is readable by the service's user only, which is who may give orders.
 import json
 import socket as sockets
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -54,6 +55,12 @@ def obey(warehouse: Warehouse, order: str, what: Mapping[str, Any]) -> dict[str,
             made = warehouse.retain(WarehouseSettings.model_validate(what["periods"]))
         case "backup":
             made = warehouse.backup(Path(what["folder"]))
+        case "export":
+            first, last = date.fromisoformat(what["since"]), date.fromisoformat(what["until"])
+            folder, rows = warehouse.export(
+                what["name"], first, last, what["actor"], unmasked=bool(what["unmasked"])
+            )
+            made = {"folder": str(folder), "rows": rows}
         case "note":
             seq = warehouse.audit(what["actor"], what["action"], "", what["detail"])
             made = {"audit_seq": seq}

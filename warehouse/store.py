@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from calls.speech import Transcript
 from warehouse import audit, erasure, retention
 from warehouse.backup import Manifest, backup
 from warehouse.duck import Cursor, Database, Params
+from warehouse.export import export
 from warehouse.ingest import Outcome, ingest
 from warehouse.removal import bury
 from warehouse.settings import WarehouseSettings
@@ -24,6 +25,8 @@ T = TypeVar("T")
 _NO_PARAMS: Params = MappingProxyType({})
 _NO_DETAIL: audit.Detail = MappingProxyType({})
 _MAX_ROWS = 10_000
+EXPORTS = "exports"
+"""The folder beside the file in which exports are made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,12 @@ class Warehouse:
             raise WarehouseError(
                 f"cannot make {path.parent} ({error.strerror})", remedy="set data_dir"
             ) from error
-        database = Database(path, threads=wanted.threads, memory_mb=wanted.memory_mb)
+        database = Database(
+            path,
+            threads=wanted.threads,
+            memory_mb=wanted.memory_mb,
+            exports=path.parent.resolve() / EXPORTS,
+        )
         try:
             migrate(database)
             bury(database, path.parent)
@@ -152,6 +160,13 @@ class Warehouse:
     def backup(self, folder: Path) -> Manifest:
         """Copy the warehouse and its recordings into a folder while everything goes on."""
         return backup(self._database, self.path, folder)
+
+    def export(
+        self, name: str, since: date, until: date, actor: str, *, unmasked: bool = False
+    ) -> tuple[Path, dict[str, int]]:
+        """Write the views as Parquet into a folder ``name`` beside the file; its path, the rows."""
+        folder = self.path.parent.resolve() / EXPORTS / name
+        return folder, export(self._database, folder, since, until, actor, unmasked=unmasked)
 
     def _bury(self) -> int:
         return bury(self._database, self.path.parent)
