@@ -2,13 +2,17 @@
 
 import socket
 import threading
+import time
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from calls.errors import SettingsError
+from portal.alerts import Alarms
+from portal.desk import Desk
 from portal.settings import PortalSettings
+from portal.webhooks import Outbox, Watch
 
 log = structlog.get_logger()
 
@@ -38,6 +42,7 @@ class PortalServer:
                 lifespan="off",
             )
         )
+        self._watch: Watch | None = None
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
 
@@ -69,6 +74,9 @@ class PortalServer:
             target=self._server.run, args=([listener],), name="portal", daemon=True
         )
         self._thread.start()
+        if self._settings.webhooks:
+            self._watch = _watch(self._app.state.desk)
+            self._watch.start()
         log.info("portal serves", url=self.url)
         return self.url
 
@@ -79,9 +87,17 @@ class PortalServer:
         """
         self._app.state.desk.closing.set()
         self._server.should_exit = True
+        until = time.monotonic() + _GRACE_S + _LAST_S
+        if self._watch is not None:
+            self._watch.stop(_LAST_S)
         if self._thread is not None:
-            self._thread.join(_GRACE_S + _LAST_S)
+            self._thread.join(until - time.monotonic())
             if self._thread.is_alive():
                 log.error("portal did not stop in time")
         if self._socket is not None:
             self._socket.close()
+
+
+def _watch(desk: Desk) -> Watch:
+    alarms = Alarms(desk.store, desk.settings, desk.board)
+    return Watch(alarms, Outbox(desk.settings, desk.clock, time.monotonic))

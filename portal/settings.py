@@ -1,8 +1,37 @@
 """The portal's part of ``sansheng.toml``: address, doors and deadlines."""
 
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+
+class Webhook(BaseModel):
+    """An address that alerts are sent to; the only ones that the portal ever calls."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["json", "wecom", "dingtalk"] = Field(
+        default="json", description="Signed JSON, or the robot of WeCom or DingTalk."
+    )
+    url: SecretStr = Field(description="The address; a robot's key is part of it.")
+    secret: SecretStr = Field(
+        default=SecretStr(""), description="What signs: needed for json, optional for DingTalk."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: SecretStr) -> SecretStr:
+        parts = urlsplit(url.get_secret_value())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("a webhook's address begins http:// or https://")
+        return url
+
+    @model_validator(mode="after")
+    def _signed(self) -> "Webhook":
+        if self.kind == "json" and not self.secret.get_secret_value():
+            raise ValueError("a json webhook needs a secret to sign with")
+        return self
 
 
 class PortalSettings(BaseModel):
@@ -73,5 +102,17 @@ class PortalSettings(BaseModel):
     )
     token_days: int = Field(
         default=180, ge=1, le=3650, description="Days until an API token expires."
+    )
+    webhooks: tuple[Webhook, ...] = Field(
+        default=(), description="Where alerts go: [[portal.webhooks]] with kind, url, secret."
+    )
+    alert_rate: float = Field(
+        default=0.95, ge=0, le=1, description="Alert when the three-ring rate is below."
+    )
+    alert_minutes: int = Field(
+        default=60, ge=5, le=1440, description="Minutes of calls that the rate is taken over."
+    )
+    alert_calls: int = Field(
+        default=20, ge=1, le=10_000, description="Fewest calls for a rate to alert."
     )
     time_zone: str = Field(default="Asia/Shanghai", description="Time zone of the pages' clock.")
