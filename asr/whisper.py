@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from asr.engine import Claim, Heard, Piece
+from asr.memory import keep_freed_memory
 from asr.model import SHA256, embedded_model
 from asr.settings import AsrSettings
 from asr.windows import MODEL_RATE, WINDOW_MS
@@ -46,6 +47,7 @@ class WhisperEngine:
             from faster_whisper.tokenizer import Tokenizer
         except ImportError as error:
             raise EngineError("faster-whisper is not installed", remedy=_MISSING) from error
+        keep_freed_memory()
         source = str(embedded_model()) if settings.model == "embedded" else settings.model
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         try:

@@ -25,6 +25,7 @@ sentence better in its room. Measured on AISHELL speech over A-law: character er
 150 ms, 0.17 with 400 ms."""
 _GAP_MS = 300
 """Silence between two clips, beyond their pads."""
+_OPEN_WINDOWS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +84,29 @@ def widen(spans: Sequence[SpeechSpan], duration_ms: int) -> tuple[SpeechSpan, ..
 
 
 def pack(spans: Sequence[SpeechSpan], indices: Sequence[int] | None = None) -> Iterator[Window]:
-    """Pack spans (those of ``indices``, else all) into windows, each of one side, in order."""
+    """Pack spans (those of ``indices``, else all) into windows, each of one side.
+
+    A clip goes into the first window that has room for it; a few are kept open, so that a short
+    clip fills up what a long one left. The clips of a window are in order of time.
+    """
     chosen = range(len(spans)) if indices is None else indices
     for channel in Channel:
-        clips: list[Clip] = []
-        at = 0
+        opened: list[list[Clip]] = []
         for index in chosen:
             span = spans[index]
             if span.channel is not channel:
                 continue
             length = span.end_ms - span.start_ms
-            if clips and at + _GAP_MS + length > _FILL_MS:
-                yield Window(channel, tuple(clips))
-                clips, at = [], 0
-            start = at + _GAP_MS if clips else 0
-            clips.append(Clip(index, start, length))
-            at = start + length
-        if clips:
+            for clips in opened:
+                start = clips[-1].start_ms + clips[-1].length_ms + _GAP_MS
+                if start + length <= _FILL_MS:
+                    clips.append(Clip(index, start, length))
+                    break
+            else:
+                opened.append([Clip(index, 0, length)])
+                if len(opened) > _OPEN_WINDOWS:
+                    yield Window(channel, tuple(opened.pop(0)))
+        for clips in opened:
             yield Window(channel, tuple(clips))
 
 
