@@ -12,6 +12,9 @@ from calls import wav
 from calls.call import Channel
 from calls.speech import SpeechSpan, Transcript, Utterance, Word
 
+_EDGE_MS = 120
+"""How far beyond the detected speech a word may reach: quiet initials and endings."""
+
 
 def transcribe(
     engine: Engine,
@@ -84,8 +87,8 @@ def _utterance(
             continue
         words.append(
             Word(
-                start_ms=_in_call(piece.start_ms, clip, wide),
-                end_ms=_in_call(piece.end_ms, clip, wide),
+                start_ms=_in_call(piece.start_ms, clip, span, wide),
+                end_ms=_in_call(piece.end_ms, clip, span, wide),
                 char_start=max(0, start - offset),
                 char_end=min(at - offset, len(text.strip())),
                 probability=round(piece.probability, 3),
@@ -103,6 +106,11 @@ def _utterance(
     )
 
 
-def _in_call(window_ms: int, clip: Clip, wide: SpeechSpan) -> int:
-    """A time in the window as a time in the call, inside its padded span."""
-    return min(max(wide.start_ms + window_ms - clip.start_ms, wide.start_ms), wide.end_ms)
+def _in_call(window_ms: int, clip: Clip, span: SpeechSpan, wide: SpeechSpan) -> int:
+    """A time in the window as a time in the call, near the speech that it belongs to.
+
+    The alignment lets a first word begin anywhere in the pad before it.
+    """
+    first, last = span.start_ms - _EDGE_MS, span.end_ms + _EDGE_MS
+    at = wide.start_ms + window_ms - clip.start_ms
+    return min(max(at, first, wide.start_ms), last, wide.end_ms)
