@@ -77,7 +77,7 @@ def fits(book: Phrasebook, sentence: Sentence, match: Match) -> bool:
         return False
     if phrase.exclude is not None:
         for found in phrase.exclude.finditer(sentence.text):
-            if found.start() <= match.start < found.end():
+            if found.start() < match.end and match.start < found.end():
                 return False
     return True
 

@@ -117,14 +117,14 @@ def _forbidden(
             said = utterance.text if as_written else _in_place(sentence, match)
             likelihood = meaning_model.likelihood(said, previous)
             if likelihood is not None:
-                loose = as_written and not match.exact
                 limits = book.thresholds
-                if likelihood < (limits.meaning_review if loose else limits.meaning_harmless):
+                only_alike = as_written and not match.exact
+                if only_alike and likelihood < limits.meaning_review:
                     continue
-                if likelihood < book.thresholds.meaning_fail:
+                if likelihood < limits.meaning_fail:
                     guards += (HARMLESS,)
         found.append(replace(candidate, guards=guards))
-    if not found:
+    if not found or not (as_written or any(c.by == "text" for c in found)):
         found += _by_meaning(book, utterance, position, previous, as_written=as_written)
     return found
 

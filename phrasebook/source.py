@@ -78,7 +78,6 @@ class Thresholds(_Strict):
     review_probability: float = Field(default=0.35, ge=0, le=1)
     meaning_review: float = Field(default=0.5, ge=0, le=1)
     meaning_heard: float = Field(default=0.85, ge=0, le=1)
-    meaning_harmless: float = Field(default=0.15, ge=0, le=1)
     meaning_fail: float = Field(default=0.7, ge=0, le=1)
 
 

@@ -37,7 +37,7 @@ def decide(
         hit = judge(book, candidate, reading)
         if hit is not None:
             hits.append(hit)
-    return tuple(sorted(_merged(hits), key=_time))
+    return tuple(sorted(_merged(_worded(hits)), key=_time))
 
 
 def decide_text(candidates: Iterable[Candidate]) -> tuple[Hit, ...]:
@@ -50,6 +50,16 @@ def decide_text(candidates: Iterable[Candidate]) -> tuple[Hit, ...]:
             reason = candidate.guards[0] if candidate.guards else candidate.by
             hits.append(_hit(candidate, None, Status.REVIEW, candidate.score, reason))
     return tuple(sorted(_merged(hits), key=_time))
+
+
+def _worded(hits: Sequence[Hit]) -> list[Hit]:
+    """Without the hits by meaning where the audio bore out words of the same utterance."""
+    worded = {
+        hit.candidate.utterance
+        for hit in hits
+        if hit.candidate.kind is Kind.FORBIDDEN and hit.candidate.by != "meaning"
+    }
+    return [h for h in hits if h.candidate.by != "meaning" or h.candidate.utterance not in worded]
 
 
 def _forbidden(book: Phrasebook, candidate: Candidate, reading: Reading | None) -> Hit | None:

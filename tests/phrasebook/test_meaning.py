@@ -49,3 +49,11 @@ def test_a_caller_may_say_anything(book: Phrasebook) -> None:
 
 def test_an_empty_text_has_no_hits(book: Phrasebook) -> None:
     assert check_text(book, Channel.AGENT, "。。。") == ()
+
+
+def test_meaning_never_silences_listed_words(
+    book: Phrasebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meaning, "likelihood", lambda text, previous="": 0.0)
+    hits = check_text(book, Channel.AGENT, "放屁虫属于病媒生物，我帮您转疾控")
+    assert {(h.candidate.by, h.status) for h in hits} == {("text", Status.REVIEW)}

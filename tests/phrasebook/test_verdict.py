@@ -89,3 +89,14 @@ def test_courtesy_in_the_text_is_said_and_by_sound_the_audio_decides(
     assert judge(book, call, alike, reading(0.8)) == [(Status.PASS, "")]
     assert judge(book, call, alike, reading(0.3)) == [(Status.REVIEW, "low_probability")]
     assert judge(book, call, alike, reading(0.01)) == []
+
+
+def test_meaning_stands_where_the_audio_refutes_words_and_yields_where_it_does_not(
+    book: Phrasebook, call: Transcript, rude: Candidate
+) -> None:
+    meant = replace(rude, by="meaning", family="D_hurry", score=0.9)
+    alike = replace(rude, by="sound")
+    refuted = decide(book, call, [alike, meant], [reading(0.01), None])
+    borne_out = decide(book, call, [alike, meant], [reading(0.99), None])
+    assert [(h.candidate.by, h.status) for h in refuted] == [("meaning", Status.REVIEW)]
+    assert [(h.candidate.by, h.status) for h in borne_out] == [("sound", Status.FAIL)]
