@@ -14,6 +14,7 @@ class Report(StrEnum):
     AGENTS = "agents"
     BUSY_IDLE = "busy-idle"
     NOON_DUTY = "noon-duty"
+    CALIBRATION = "calibration"
 
 
 class By(StrEnum):

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from calls.errors import SettingsError
 from sansheng.commands.query import Format, write
 from sansheng.commands.serve import Config
+from warehouse.chart import page
 from warehouse.query import run
 from warehouse.reports import By, Report, report_sql
 
@@ -31,7 +33,8 @@ def report(
     ] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="Of the output.")] = Format.TABLE,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file instead of stdout.")
+        Path | None,
+        typer.Option("--output", "-o", help="A file instead of stdout; NAME.html: with a chart."),
     ] = None,
     config: Config = None,
 ) -> None:
@@ -43,4 +46,16 @@ def report(
     first = since.date() if since else last - _WEEK
     found = run(report_sql(name, by, first, last), path=settings.database, socket=settings.socket)
     typer.echo(f"{name} by {by}, {first} to {last}", err=True)
+    if output is not None and output.suffix == ".html":
+        _write_page(output, page(name, first, last, found.columns, found.rows))
+        return
     write(found, form, output)
+
+
+def _write_page(output: Path, text: str) -> None:
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"cannot write {output} ({error.strerror})", remedy="name another file"
+        ) from error

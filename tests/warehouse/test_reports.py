@@ -1,11 +1,13 @@
 """The standard reports over the hotline of the tests: every one by every grouping, and figures."""
 
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tests.peers.hotline import hand_over, stories
+from warehouse.chart import page
 from warehouse.duck import Cursor
 from warehouse.query import run
 from warehouse.reports import By, Report, report_sql
@@ -26,6 +28,20 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for story in stories():
         warehouse.ingest(hand_over(story, root / "analysed"), root / "archive")
+    warehouse.write(
+        lambda c: c.execute(
+            "INSERT INTO revised_items SELECT call_id, rule, CASE WHEN rule = 'forbidden_phrase'"
+            " THEN 'pass' ELSE status END, earned, weight, clause, veto FROM items"
+            " WHERE call_id = 'call-00'"
+        )
+    )
+    warehouse.write(
+        lambda c: c.execute(
+            "INSERT INTO reviews (call_id, rule, reviewer, reviewed_at, decision, status, comment)"
+            " VALUES ('call-00', 'forbidden_phrase', 'qachen', '2026-11-24', 'overrule', 'pass',"
+            " '')"
+        )
+    )
     warehouse.close()
     return root / "s.duckdb"
 
@@ -36,6 +52,38 @@ def test_every_report_by_every_grouping(file: Path, report: Report, by: By) -> N
     found = run(report_sql(report, by, DAY, DAY), path=file, socket=None)
     assert found.rows
     assert str(by) in found.columns
+
+
+def test_calibration_holds_the_machine_against_people(file: Path) -> None:
+    found = run(report_sql(Report.CALIBRATION, By.TEAM, DAY, DAY), path=file, socket=None)
+    (row,) = [dict(zip(found.columns, r, strict=True)) for r in found.rows]
+    assert (row["rule"], row["team"], row["failed"], row["confirmed"]) == (
+        "forbidden_phrase",
+        "一班",
+        1,
+        0,
+    )
+    assert (row["precision"], row["precision_low"]) == (0, 0)
+    assert row["precision_high"] == pytest.approx(0.7935, abs=1e-4)
+    assert (row["wrong"], row["recall"]) == (0, None)
+
+
+@pytest.mark.parametrize("report", Report)
+@pytest.mark.parametrize("by", By)
+def test_every_report_is_a_page_of_its_own(file: Path, report: Report, by: By) -> None:
+    found = run(report_sql(report, by, DAY, DAY), path=file, socket=None)
+    made = page(report, DAY, DAY, found.columns, found.rows)
+    assert made.count("<tr>") == len(found.rows) + 1
+    assert "http" not in made
+    assert not re.findall(r"<th>[a-z_]+</th>", made)
+
+
+def test_a_page_runs_nothing_that_a_name_holds() -> None:
+    rows = [("<script>alert(1)</script>", 3, 2, 0.5, 4.0), (None, 1, 0, None, None)]
+    columns = ("team", "calls", "in_time", "three_ring_rate", "mean_ring_s")
+    made = page(Report.THREE_RINGS, DAY, DAY, columns, rows)
+    assert "<script>" not in made
+    assert made.count("<rect") == 1
 
 
 def test_three_rings_by_team(file: Path) -> None:
