@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "query": "sansheng.commands.query",
     "report": "sansheng.commands.report",
     "backtest": "sansheng.commands.backtest",
+    "export": "sansheng.commands.export",
     "backup": "sansheng.commands.backup",
     "retention": "sansheng.commands.retention",
     "erase": "sansheng.commands.erase",

@@ -16,12 +16,14 @@ import structlog
 
 from calls.errors import HandoverError, RecordingError, WarehouseError
 from calls.handover import Spool, Stage
+from calls.hit import Severity
 from portal.accounts import first_run
 from portal.app import create_app
 from portal.ports import Board, LiveCall, TapHealth
 from portal.server import PortalServer
 from sansheng.notify import notify
 from sansheng.settings import Settings
+from scoring import calibration, rules
 from telephony.supervisor import TapSupervisor
 from warehouse.server import QueryServer
 from warehouse.store import Warehouse
@@ -161,11 +163,23 @@ class Service:
         notify("READY=1")
 
     def _open_portal(self) -> None:
-        app = create_app(self.warehouse, self.settings.portal, board=self.board)
-        portal = PortalServer(app, self.settings.portal)
+        settings = self.settings.portal
+        costs = rules.load(self.settings.scoring.path).file.forbidden_phrase
+        app = create_app(
+            self.warehouse,
+            settings,
+            board=self.board,
+            prices={
+                Severity.CRITICAL: costs.critical,
+                Severity.MAJOR: costs.major,
+                Severity.MINOR: costs.minor,
+            },
+            calibration=calibration,
+        )
+        portal = PortalServer(app, settings)
         portal.start()
         self.portal = portal
-        login = first_run(self.warehouse, self.settings.portal)
+        login = first_run(self.warehouse, settings)
         if login is not None:
             _write_private(self.settings.first_login, f"{login.user_id}\n{login.password}\n")
             log.info("first administrator made", login_in=str(self.settings.first_login))

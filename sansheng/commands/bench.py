@@ -17,6 +17,7 @@ class BenchGroup(LazyGroup):
         "tap": "sansheng.bench.tap",
         "warehouse": "sansheng.bench.warehouse",
         "portal": "sansheng.bench.portal",
+        "import": "sansheng.bench.import_",
     }
 
 
