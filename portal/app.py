@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from phrasebook.book import Phrasebook, load
 from portal.access import Gate
 from portal.accounts import Accounts
 from portal.checks import check
@@ -20,7 +21,7 @@ from portal.desk import STATIC, Desk, go, page, words_of
 from portal.errors import ChangePasswordFirstError, RefusalError, SignInFirstError
 from portal.headers import SecurityHeaders
 from portal.memo import Memo
-from portal.pages import admin, api, calls, doors, figures, live, qa
+from portal.pages import admin, api, calls, doors, figures, live, phrases, qa
 from portal.ports import Board, Calibration, Prices, Store
 from portal.sessions import DoorToken, Sessions
 from portal.settings import PortalSettings
@@ -45,6 +46,7 @@ def create_app(
     board: Callable[[], Board] | None = None,
     prices: Prices = PRICES,
     calibration: Calibration | None = None,
+    book: Phrasebook | None = None,
     clock: Clock = utc_now,
     ticks: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
@@ -52,6 +54,7 @@ def create_app(
 
     ``board`` tells what is going on right now, for the live page; ``prices`` are the rules' own;
     ``calibration`` counts agreement (without it that page says so);
+    ``book`` is the phrasebook in use (None: the one that is delivered);
     ``clock`` and ``ticks`` are the wall clock and the monotonic one.
     """
     app = FastAPI(title="Sansheng", docs_url=None, redoc_url=None, openapi_url=None)
@@ -68,11 +71,12 @@ def create_app(
         board=board,
         prices=prices,
         calibration=calibration,
+        book=load() if book is None else book,
         figures=Memo(_FIGURES_S, ticks),
         waiting=Memo(_QUEUE_S, ticks),
     )
     gate = app.state.gate = Gate(app, check)
-    for room in (doors, figures, calls, qa, live, admin, api):
+    for room in (doors, figures, calls, qa, phrases, live, admin, api):
         room.add(gate)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     gate.require_rules()

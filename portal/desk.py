@@ -12,6 +12,7 @@ from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from phrasebook.book import Phrasebook
 from portal import filters
 from portal.access import Person, Role
 from portal.accounts import Accounts
@@ -46,6 +47,7 @@ NAVIGATION = (
     NavItem("/appeals", "nav.appeals", "gavel", frozenset({Role.QA})),
     NavItem("/overview", "nav.overview", "bar-chart-3", frozenset({Role.SUPERVISOR, Role.QA})),
     NavItem("/calibration", "nav.calibration", "scale", frozenset({Role.SUPERVISOR, Role.QA})),
+    NavItem("/phrases", "nav.phrases", "message-square", frozenset({Role.SUPERVISOR, Role.QA})),
     NavItem("/live", "nav.live", "activity", frozenset({Role.SUPERVISOR})),
     NavItem("/calls", "nav.calls", "phone", frozenset({Role.AGENT, Role.QA, Role.SUPERVISOR})),
     NavItem("/search", "nav.search", "search", frozenset({Role.AGENT, Role.QA, Role.SUPERVISOR})),
@@ -70,6 +72,8 @@ class Desk:
     prices: Prices
     """What findings cost in the rules in use, so that every state's score is the judge's."""
     calibration: Calibration | None
+    book: Phrasebook
+    """The phrasebook in use, shown and tried; the pages never change it."""
     figures: Memo[Overview]
     """The overview's figures, kept for a few seconds: every supervisor's screen asks for them."""
     waiting: Memo[list[Entry]]
