@@ -15,6 +15,24 @@ _PATTERNS = 400
 _TRANSCRIPTS = 200_000
 """Calls with a transcript, at most."""
 _UTTERANCES = 10
+_WORDS = (
+    *(
+        "好的",
+        "请您",
+        "稍等",
+        "我查一下",
+        "这个",
+        "材料",
+        "身份证",
+        "带上",
+        "到窗口",
+        "办理",
+        "居住证",
+    ),
+    *("医保", "报销", "公积金", "什么时候", "可以", "不用", "谢谢", "再见", "您说", "地址", "开门"),
+)
+_SAID = 7
+"""Words of an utterance: 2.5 billion different ones."""
 _RECORDING_S = 120
 
 
@@ -63,12 +81,17 @@ def insert_calls(cursor: Any, calls: int, start: datetime, days: int) -> None:
         "INSERT INTO findings SELECT call_id, 0, 'forbidden_phrase', 'F_off_duty', '我要下班啦',"
         " '我要下班了', 'agent', 1000, 2000, 0.9, 'critical', 'review' FROM calls WHERE fails > 0"
     )
+    # No two utterances alike: repeated ones would be searched once in the column's dictionary.
+    words = ", ".join(f"'{word}'" for word in _WORDS)
+    said = [
+        f"[{words}][(1 + hash(range * 10 + {n}) % {len(_WORDS)})::BIGINT]" for n in range(_SAID)
+    ]
     cursor.execute(
         f"INSERT INTO utterances SELECT 'bench-' || (range // {_UTTERANCES}),"
         f" range % {_UTTERANCES}, CASE WHEN range % 2 = 0 THEN 'agent' ELSE 'caller' END,"
         f" range % {_UTTERANCES} * 3000, range % {_UTTERANCES} * 3000 + 2500,"
-        " CASE WHEN hash(range) % 500 = 0 THEN '我想问社保卡' ELSE '好的请您稍等我查一下' END"
-        f" FROM range({min(calls, _TRANSCRIPTS) * _UTTERANCES})"
+        " CASE WHEN hash(range) % 500 = 0 THEN '我想问社保卡' ELSE '' END || concat("
+        f"{', '.join(said)}) FROM range({min(calls, _TRANSCRIPTS) * _UTTERANCES})"
     )
 
 
