@@ -141,6 +141,18 @@ class Original:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceSpan:
+    """A stretch of one of two voices in a mono mix; which of them is the agent is not said."""
+
+    start_ms: Ms
+    end_ms: Ms
+    voice: Annotated[int, Meta(ge=0, le=1)]
+    """0 is the voice that speaks first."""
+    sure: bool = True
+    """False where the two voices are about equally likely."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """One WAV file: left the caller, right the agent, or a single mixed channel."""
 
@@ -154,6 +166,8 @@ class Recording:
     sha256: str = ""
     originals: tuple[Original, ...] = ()
     """Of an imported call: the files that it came from, to show that nothing was changed."""
+    voices: tuple[VoiceSpan, ...] = ()
+    """Of a mono mix: who speaks when, as far as it could be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from calls.handover import RECORDING_FILE
 from calls.resample import resample_blocks
 from calls.wav import Coding, Form, Samples, WavInfo
 from importer.g711 import decode_alaw, decode_ulaw
+from importer.speakers import tell_apart
 
 Keep = Literal["wav", "flac", "opus"]
 RATE = 8_000
@@ -110,6 +111,7 @@ def write_recording(
     suffix, coding, form = _FORMS[keep]
     target = (folder / RECORDING_FILE).with_suffix(suffix)
     wav.write(target, pair, RATE, coding, form)
+    voices = () if channels else tell_apart(np.asarray(pair).reshape(-1))
     return Recording(
         path=target.name,
         channels=channels,
@@ -118,6 +120,7 @@ def write_recording(
         complete=complete,
         sha256=original_of(target).sha256,
         originals=originals,
+        voices=voices,
     )
 
 
@@ -159,6 +162,7 @@ def _as_it_came(sides: Sides, folder: Path, talk_ms: int | None) -> Recording | 
         duration_ms=info.duration_ms,
         sha256=original_of(target).sha256 if mended else original.sha256,
         originals=(replace(original, name=path.name),),
+        voices=tell_apart(wav.read(target, 0)) if info.channels == 1 else (),
     )
 
 

@@ -1,6 +1,7 @@
 """Captures: times to the microsecond, every sample in its place, and no crash on anything."""
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -20,6 +21,8 @@ from tests.importer.conftest import START_US, Wire, alaw_bytes
 
 DATA = Path(__file__).parent / "data"
 SETTINGS = ImporterSettings()
+MUTATIONS = int(os.environ.get("SANSHENG_MUTATIONS", "600"))
+"""10,000 for a release: the parser's own figure in docs/import.md."""
 
 
 def only_call(path: Path, folder: Path) -> Call:
@@ -190,12 +193,13 @@ def test_nothing_crashes_on_cut_shuffled_or_random_bytes(tmp_path: Path) -> None
     talk(wire, seconds=1)
     wire.bye(7_100, from_caller=True)
     wire.frames = wire.frames[:5] + wire.frames[5::40] + wire.frames[-2:]
-    forms = (wire.pcap(), wire.pcapng())
+    real = [path.read_bytes() for path in sorted(DATA.glob("*.pcap"))]
+    forms = (wire.pcap(), wire.pcapng(), *(data[:60_000] for data in real))
     chance = random.Random(7)
     path, whole = tmp_path / "a.pcap", 0
-    for turn in range(10_000):
-        data = bytearray(forms[turn % 2])
-        match turn // 2 % 4:
+    for turn in range(MUTATIONS):
+        data = bytearray(forms[turn % len(forms)])
+        match turn // len(forms) % 4:
             case 0:
                 del data[chance.randrange(len(data)) :]
             case 1:
@@ -215,7 +219,7 @@ def test_nothing_crashes_on_cut_shuffled_or_random_bytes(tmp_path: Path) -> None
                 whole += source.read(item, tmp_path).recording is not None
             except (ImportSourceError, RecordingError):
                 continue
-    assert whole > 500
+    assert whole > MUTATIONS // 20
 
 
 @pytest.mark.pbx
