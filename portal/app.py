@@ -17,9 +17,9 @@ from portal.access import Gate
 from portal.accounts import Accounts
 from portal.checks import check
 from portal.clock import Clock, utc_now
-from portal.desk import STATIC, Desk, go, page, words_of
+from portal.desk import STATIC, Desk, desk_of, go, page, words_of
 from portal.errors import ChangePasswordFirstError, RefusalError, SignInFirstError
-from portal.headers import SecurityHeaders
+from portal.headers import SecurityHeaders, harden
 from portal.memo import Memo
 from portal.pages import admin, api, calls, doors, figures, live, phrases, qa
 from portal.ports import Board, Calibration, Prices, Store
@@ -128,4 +128,7 @@ def _broken(request: Request, error: Exception) -> Response:
         trace = trace.tb_next
     place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
     log.error("page broke", error=type(error).__name__, place=place)
-    return _answer(request, 500, "broken")
+    answer = _answer(request, 500, "broken")
+    tls = desk_of(request).settings.tls_proxy
+    harden(answer.headers, request.url.path, request.state.nonce, tls=tls)
+    return answer

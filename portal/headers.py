@@ -21,6 +21,17 @@ _FIXED = {
 _STRICT_TRANSPORT = "max-age=31536000"
 
 
+def harden(headers: MutableHeaders, path: str, nonce: str, *, tls: bool) -> None:
+    """Set the security headers of one answer; error answers made outside the middleware too."""
+    headers["Content-Security-Policy"] = _POLICY.format(nonce=nonce)
+    for name, value in _FIXED.items():
+        headers[name] = value
+    if tls:
+        headers["Strict-Transport-Security"] = _STRICT_TRANSPORT
+    static = path.startswith("/static/")
+    headers["Cache-Control"] = "public, max-age=86400" if static else "no-store"
+
+
 class SecurityHeaders:
     """ASGI middleware; the nonce is in ``request.state.nonce``.
 
@@ -41,16 +52,7 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = _POLICY.format(nonce=nonce)
-                for name, value in _FIXED.items():
-                    headers[name] = value
-                if self.tls:
-                    headers["Strict-Transport-Security"] = _STRICT_TRANSPORT
-                if not scope["path"].startswith("/static/"):
-                    headers["Cache-Control"] = "no-store"
-                else:
-                    headers["Cache-Control"] = "public, max-age=86400"
+                harden(MutableHeaders(scope=message), scope["path"], nonce, tls=self.tls)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

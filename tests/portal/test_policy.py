@@ -34,3 +34,12 @@ def test_no_page_has_an_inline_script_or_leads_elsewhere(
             for wrong in (INLINE, HANDLER, ELSEWHERE):
                 assert wrong.search(answer.text) is None, (rule.path, wrong.pattern)
     assert seen > 10
+
+
+def test_a_page_that_broke_keeps_its_policy(app: FastAPI, visit: Visit) -> None:
+    client = visit("qachen")
+    app.state.desk.calibration = object()
+    answer = client.get("/calibration")
+    assert (answer.status_code, "服务出错了" in answer.text) == (500, True)
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
