@@ -161,6 +161,25 @@ def explain(
     typer.echo(f"词库版本：{book.version} {meaning.version()}")
 
 
+@app.command(epilog="Examples:  sansheng phrases calibrate corpus --cache heard --limit 40")
+def calibrate(
+    corpus: Annotated[Path, typer.Argument(help="Folder made by `sansheng voices corpus`.")],
+    cache: Annotated[Path, typer.Option(help="Folder that keeps what was heard.")],
+    limit: Annotated[int, typer.Option(help="New calls to listen to; 0: all.")] = 0,
+) -> None:
+    """Fit "was it said?" on spoken calls with known truth; report on unseen voices and sentences.
+
+    Prints one JSON object; curves are rows of threshold, said found, unsaid taken as said.
+    """
+    from sansheng.bench.calibration import observe, report
+
+    if not (corpus / "index.jsonl").is_file():
+        raise PhrasebookError(
+            f"{corpus} holds no index.jsonl", remedy="make it: sansheng voices corpus -o FOLDER"
+        )
+    typer.echo(jsonlib.dumps(report(list(observe(corpus, cache, limit)))))
+
+
 def _share(part: int, whole: int) -> str:
     return f"{part}/{whole} = {part / whole:.3f}" if whole else "none"
 

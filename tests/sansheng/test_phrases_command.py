@@ -67,3 +67,35 @@ def test_list_names_the_families() -> None:
     out = run(app, ["list", "--family", "F_off_duty"]).stdout
     assert "F168\tF_off_duty\tcritical\tphrase\t我要下班啦" in out
     assert isinstance(run(app, ["list", "--family", "X"]).exception, PhrasebookError)
+
+
+def test_calibrate_learns_from_what_was_heard(tmp_path: Path) -> None:
+    corpus, cache = tmp_path / "corpus", tmp_path / "heard"
+    corpus.mkdir()
+    cache.mkdir()
+    names = [f"s{number}-0" for number in range(40)]
+    (corpus / "index.jsonl").write_text(
+        "".join(json.dumps({"id": n, "sentence": n}) + "\n" for n in names), encoding="utf-8"
+    )
+    for position, name in enumerate(names):
+        said = position % 4 < 2
+        seen = {
+            "call": name,
+            "sentence": name,
+            "voice": f"v{position % 10}",
+            "phrase_logprob": -1.0 if said else -6.0,
+            "heard_logprob": -0.8,
+            "said": said,
+        }
+        (cache / f"{name}.json").write_text(json.dumps([seen]), encoding="utf-8")
+    out = json.loads(run(app, ["calibrate", str(corpus), "--cache", str(cache)]).stdout)
+    assert (out["observations"], out["said"]) == (40, 20)
+    assert 0 < out["unseen_said"] < out["unseen"]
+    _, found, false = next(row for row in out["curve_fit"] if row[0] == 0.5)
+    assert (found, false) == (1.0, 0.0)
+
+
+def test_calibrate_names_what_is_missing(tmp_path: Path) -> None:
+    result = run(app, ["calibrate", str(tmp_path), "--cache", str(tmp_path / "heard")])
+    assert isinstance(result.exception, PhrasebookError)
+    assert "holds no index.jsonl" in str(result.exception)
