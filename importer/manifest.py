@@ -168,6 +168,11 @@ class ManifestSource:
         if self._mapping.list:
             return self._folder / self._mapping.list
         found = [p for p in sorted(self._folder.glob("*")) if p.suffix in (".csv", ".json")]
+        if not found:
+            raise ImportSourceError(
+                f"{self._folder} holds no list of its calls (.csv, .json)",
+                remedy="put one beside the audio, as docs/import.md shows",
+            )
         if len(found) != 1:
             raise ImportSourceError(
                 f"{self._folder} holds {len(found)} lists (.csv, .json)",

@@ -8,7 +8,7 @@ makes the call again under the same id, which ingest takes as the one it has.
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -115,6 +115,11 @@ def plan(
         else:
             new.append(item)
     return Plan(items=tuple(new), known=known, outside=outside, unsettled=unsettled)
+
+
+def without_tried(plan: Plan, tried: Mapping[str, Item]) -> Plan:
+    """The plan without items that were tried before and have not changed since, by key."""
+    return replace(plan, items=tuple(i for i in plan.items if tried.get(i.key) != i))
 
 
 def run(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from importer.roster import Roster
     from importer.run import Ledger, Plan
     from importer.settings import ImporterSettings
-    from importer.source import Source
+    from importer.source import Item, Source
 
 app = typer.Typer()
 _CALLS_PER_SECOND = 200
@@ -80,16 +80,21 @@ def import_(
     ledger = Ledger(settings.data_dir / "import")
     sweep(spool)
     console = Console(stderr=True)
+    tried: dict[str, Item] = {}
 
     def once(settled: float | None) -> None:
-        from importer.run import plan
+        from importer.run import plan, without_tried
 
         source = open_source(kind, path, recordings, settings.importer)
         planned = plan(source, ledger, since=first, until=after, settled_before=settled)
+        planned = without_tried(planned, tried)
         if watch and not planned.items:
             return
         _announce(console, planned)
         if not plan_only:
+            if not tried:
+                ledger.begin_quarantine()
+            tried.update((item.key, item) for item in planned.items)
             _bring_in(console, source, planned, spool, ledger, roster, settings.importer)
 
     if watch and not plan_only:
@@ -144,7 +149,6 @@ def _bring_in(
 
     from importer.run import State, run
 
-    ledger.begin_quarantine()
     states: Counter[State] = Counter()
     bad: Counter[str] = Counter()
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

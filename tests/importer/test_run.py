@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from calls.codec import read_record
 from calls.errors import HandoverError, RecordingError
 from calls.handover import CALL_FILE, RECORDING_FILE, Spool, Stage
 from importer.roster import Post, Roster
-from importer.run import LEDGER_FILE, Ledger, State, plan, run, sweep
+from importer.run import LEDGER_FILE, Ledger, State, plan, run, sweep, without_tried
 from importer.source import Item, call_id
 
 NOON = datetime(2026, 11, 2, 4, tzinfo=UTC)
@@ -88,6 +88,14 @@ def test_days_and_unsettled_files(tmp_path: Path) -> None:
     assert ([item.key for item in some.items], some.outside, some.size) == (["b"], 2, 10)
     early = plan(source, ledger, settled_before=101.0)
     assert ([item.key for item in early.items], early.unsettled) == (["a", "b"], 1)
+
+
+def test_what_was_tried_waits_until_it_changes(tmp_path: Path) -> None:
+    planned = plan(Listed(("a", "b")), Ledger(tmp_path))
+    tried = {item.key: item for item in planned.items}
+    assert without_tried(planned, tried).items == ()
+    tried["b"] = replace(tried["b"], changed=1.0)
+    assert [item.key for item in without_tried(planned, tried).items] == ["b"]
 
 
 def test_the_roster_names_the_person(tmp_path: Path, spool: Spool) -> None:

@@ -101,7 +101,7 @@ class TestManifest:
     @pytest.mark.parametrize(
         ("files", "said"),
         [
-            ({}, "0 lists"),
+            ({}, "holds no list"),
             ({"a.csv": "", "b.csv": ""}, "2 lists"),
             ({"a.json": "{"}, "as JSON"),
             ({"a.json": "{}"}, "array"),
