@@ -1,7 +1,9 @@
 """Real peers on loopback: scripted phones in processes of their own, and free ports."""
 
+import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,19 +27,32 @@ from telephony.settings import Destination, TapSettings
 from telephony.supervisor import TapSupervisor
 
 RATE = 8000
+FIRST_PORT, PORT_COUNT, PORT_STRIDE = 10_000, 21_991, 450
+"""The stride has no factor in common with the count: every port comes before any comes twice."""
+
+
+_places = itertools.count(random.SystemRandom().randrange(PORT_COUNT))
 
 
 def free_ports(count: int) -> list[int]:
-    """UDP and TCP ports that nobody has, held together so that they differ."""
-    held: list[socket.socket] = []
+    """UDP and TCP ports that nobody has, each with room for a range of RTP ports after it.
+
+    They are below those that the system hands out, which would go to another process before a
+    peer of ours has taken them.
+    """
     ports: list[int] = []
     while len(ports) < count:
-        probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        probe.bind(("127.0.0.1", 0))
-        held.append(probe)
-        ports.append(probe.getsockname()[1])
-    for probe in held:
-        probe.close()
+        port = FIRST_PORT + next(_places) * PORT_STRIDE % PORT_COUNT
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+        ):
+            try:
+                udp.bind(("127.0.0.1", port))
+                tcp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        ports.append(port)
     return ports
 
 

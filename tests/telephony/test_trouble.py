@@ -58,7 +58,8 @@ def test_a_killed_process_keeps_its_call_and_comes_back(
     phones(call=tap.uri, give_up_ms=6000)
     until(lambda: agent.told("playing"))
     [folder] = tap.spool.waiting(Stage.LIVE)
-    until(lambda: (folder / "agent.wav").stat().st_size > 30_000)
+    side = folder / "agent.wav"
+    until(lambda: side.exists() and side.stat().st_size > 30_000)
     [pid] = tap.supervisor.pids()
     os.kill(pid, signal.SIGKILL)
     [(call, _)] = tap.recorded()
