@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import structlog
@@ -33,6 +33,7 @@ log = structlog.get_logger()
 _LOOK_S = 0.2
 _RETRY_S = 5
 """Wait before a warehouse that could not write is tried again."""
+_DAY_S = 86_400
 _BACK_OFF_S = (0.5, 1, 2, 5, 10, 30)
 """Waits before a worker that died is started again; the last one repeats."""
 _STEADY_S = 60
@@ -96,6 +97,7 @@ class Service:
             command.append(str(config.resolve()))
         self.workers = [Worker(command) for _ in range(settings.workers)]
         self._stop = threading.Event()
+        self._tidy_at = 0.0
 
     def stop(self) -> None:
         """Ask ``run`` to end; safe to call from a signal handler and more than once."""
@@ -109,6 +111,7 @@ class Service:
                 now = time.monotonic()
                 for worker in self.workers:
                     worker.tend(now)
+                self._tidy(now)
                 if not self.ingest():
                     self._stop.wait(_LOOK_S)
         finally:
@@ -151,6 +154,18 @@ class Service:
                 for child in self.tap.health()
             ],
         )
+
+    def _tidy(self, now: float) -> None:
+        """Once a day, and at the start, take away what is past its period of retention."""
+        if now < self._tidy_at:
+            return
+        self._tidy_at = now + _DAY_S
+        try:
+            gone = self.warehouse.retain(self.settings.warehouse)
+        except WarehouseError as error:
+            log.error("retention did not run", error=str(error))
+            return
+        log.info("retention", **asdict(gone))
 
     def _start(self) -> None:
         swept = self.spool.sweep()

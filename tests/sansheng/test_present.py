@@ -7,8 +7,9 @@ import pytest
 from calls.call import Call, Channel, EndedBy, EndReason, Mode
 from calls.hit import Finding, Reading, Severity, Status
 from calls.scorecard import Evidence, Item, Scorecard, Versions
+from calls.speech import Transcript, Utterance
 from calls.text import cell_width
-from sansheng.present import WIDTH, clock, scorecard_lines
+from sansheng.present import WIDTH, clock, scorecard_lines, transcript_lines
 
 START = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 CALL = Call(
@@ -128,3 +129,13 @@ def test_an_unanswered_call_says_why_it_ended() -> None:
     text = "\n".join(scorecard_lines(call, card))
     assert "不计分" in text
     assert "市民在接听前放弃" in text
+
+
+def test_a_transcript_shows_no_personal_data() -> None:
+    said = Utterance(
+        channel=Channel.CALLER, start_ms=1000, end_ms=5000, text="我的电话是13812345678，谢谢"
+    )
+    talk = Transcript(call_id="c", duration_ms=6000, utterances=(said,))
+    text = "\n".join(transcript_lines(talk))
+    assert "13812345678" not in text
+    assert "谢谢" in text
