@@ -11,6 +11,7 @@ from calls import wav
 from calls.call import Call, Channel
 from calls.errors import RecordingError
 from calls.scorecard import Analysis, Versions
+from calls.sides import assign
 from calls.speech import Transcript
 from phrasebook import book as phrasebook_file
 from phrasebook.book import Phrasebook
@@ -80,6 +81,8 @@ class Pipeline:
             hotwords=self.hotwords,
             progress=progress,
         )
+        if call.recording is not None:
+            transcript = assign(transcript, call.recording.voices)
         candidates = search(self.book, transcript)
         readings = check(self.engine, recording, channels, transcript, candidates)
         hits = decide(self.book, transcript, candidates, readings)

@@ -17,6 +17,7 @@ import structlog
 from calls.errors import HandoverError, RecordingError, WarehouseError
 from calls.handover import Spool, Stage
 from calls.hit import Severity
+from phrasebook import book as phrasebook_file
 from portal.accounts import first_run
 from portal.app import create_app
 from portal.ports import Board, LiveCall, TapHealth
@@ -190,6 +191,7 @@ class Service:
                 Severity.MINOR: costs.minor,
             },
             calibration=calibration,
+            book=phrasebook_file.load(self.settings.phrasebook.path),
         )
         portal = PortalServer(app, settings)
         portal.start()

@@ -114,11 +114,16 @@ def _known(database: Database, call_ids: list[str]) -> set[str]:
 
 
 def _archive(call: Call, folder: Path, archive: Path) -> Path | None:
-    """Move the call's WAV to ``archive/YYYY/MM/DD/ID.wav``; there already: an earlier try did."""
+    """Move the recording to ``archive/YYYY/MM/DD/ID.wav``; there already: an earlier try did.
+
+    Its suffix stays: recordings may be kept as FLAC or Opus.
+    """
     if call.recording is None:
         return None
     source = folder / call.recording.path
-    target = archive / f"{call.invited_at.astimezone(UTC):%Y/%m/%d}" / f"{call.call_id}.wav"
+    target = (
+        archive / f"{call.invited_at.astimezone(UTC):%Y/%m/%d}" / (call.call_id + source.suffix)
+    )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_file():

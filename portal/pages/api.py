@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from calls.masks import mask_number, mask_text
 from portal.access import LISTENERS, STAFF, Gate
+from portal.audio import audio_response
 from portal.desk import desk_of, person_of
 from portal.errors import not_found
 from portal.figures import overview
@@ -264,14 +265,14 @@ def get_call(request: Request, call_id: CallId) -> CallOut:
 
 
 def get_audio(request: Request, call_id: CallId) -> FileResponse:
-    """The recording (WAV, left the caller, right the agent); ranges are answered."""
+    """The recording, left the caller, right the agent; ranges are answered."""
     desk, person = desk_of(request), person_of(request)
     owner(desk.store, person.reach, call_id)
     stored = desk.store.stored(call_id)
     if stored is None or stored.recording is None or not stored.recording.is_file():
         raise not_found()
     desk.store.audit(person.user_id, "play_audio", call_id, {"api": 1})
-    return FileResponse(stored.recording, media_type="audio/wav")
+    return audio_response(stored.recording)
 
 
 def find(request: Request, words: Annotated[str, Query(min_length=2, max_length=60)]) -> PlaceList:

@@ -5,13 +5,14 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import Form, Query, Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from calls.errors import RecordingError
 from calls.hit import Status
 from calls.masks import mask_text
 from portal.access import AGENTS, LISTENERS, Gate
 from portal.appeals import LONGEST_TEXT, Appeals
+from portal.audio import audio_response
 from portal.desk import desk_of, go, page, person_of
 from portal.errors import RefusalError, not_found
 from portal.peaks import peaks
@@ -109,7 +110,7 @@ def audio(request: Request, call_id: str) -> Response:
     asked = request.headers.get("Range", "bytes=0-")
     if asked.startswith("bytes=0-"):
         desk.store.audit(person.user_id, "play_audio", call_id)
-    return FileResponse(stored.recording, media_type="audio/wav")
+    return audio_response(stored.recording)
 
 
 def shape(request: Request, call_id: str) -> Response:

@@ -189,7 +189,7 @@ def _fill(root: Path, calls: int) -> None:
     warehouse = Warehouse.open(root / "bench.duckdb")
     try:
         start = datetime.now(UTC) - timedelta(days=_DAYS + _QUIET_DAYS)
-        warehouse.write(lambda cursor: insert_calls(cursor, calls, start, _DAYS))
+        warehouse.write(lambda cursor: insert_calls(cursor, calls, start, _DAYS, findings=False))
         for place in range(_WHOLE):
             warehouse.ingest(whole_call(root / "analysed", place), root / "archive")
         Accounts(warehouse).add(

@@ -36,10 +36,13 @@ _SAID = 7
 _RECORDING_S = 120
 
 
-def insert_calls(cursor: Any, calls: int, start: datetime, days: int) -> None:
+def insert_calls(
+    cursor: Any, calls: int, start: datetime, days: int, *, findings: bool = True
+) -> None:
     """Insert calls of two hundred agents over ``days`` from ``start``, in order of time.
 
-    All have a scorecard with its verdicts, one in seven a finding; the first 200,000 a transcript.
+    All have a scorecard with its verdicts, one in seven a finding (with ``findings``: calls that
+    a queue would draw, though they have no record to open); the first 200,000 a transcript.
     """
     cursor.execute(
         f"INSERT INTO agents SELECT CAST(1000 + range AS TEXT), 'agent ' || range,"
@@ -77,10 +80,12 @@ def insert_calls(cursor: Any, calls: int, start: datetime, days: int) -> None:
         f" FROM (SELECT call_id, hash(call_id) % {_PATTERNS} AS pattern FROM calls),"
         f" (SELECT unnest([{names}]) AS rule)"
     )
-    cursor.execute(
-        "INSERT INTO findings SELECT call_id, 0, 'forbidden_phrase', 'F_off_duty', '我要下班啦',"
-        " '我要下班了', 'agent', 1000, 2000, 0.9, 'critical', 'review' FROM calls WHERE fails > 0"
-    )
+    if findings:
+        cursor.execute(
+            "INSERT INTO findings SELECT call_id, 0, 'forbidden_phrase', 'F_off_duty',"
+            " '我要下班啦', '我要下班了', 'agent', 1000, 2000, 0.9, 'critical', 'review'"
+            " FROM calls WHERE fails > 0"
+        )
     # No two utterances alike: repeated ones would be searched once in the column's dictionary.
     words = ", ".join(f"'{word}'" for word in _WORDS)
     said = [
