@@ -165,8 +165,7 @@ def _steady_tone(spectrum: NDArray[Any]) -> NDArray[np.bool_]:
     alike = (np.abs(np.diff(peak)) <= 1) & (np.abs(np.diff(level)) < _TONE_STEADY_DB)
     kept = np.concatenate([[False], alike & narrow[1:] & narrow[:-1]])
     steady = np.zeros(len(kept), bool)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], kept.astype(np.int8), [0]])))
-    for start, end in edges.reshape(-1, 2):
+    for start, end in _runs(kept):
         if end - start + 1 >= _TONE_FRAMES:
             steady[start - 1 : end] = True
     return steady
@@ -223,16 +222,21 @@ def _speech_mask(side: _Frames, others: list[NDArray[np.float32]]) -> NDArray[np
 
 def _utterances(mask: NDArray[np.bool_], level: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
     """First and last frame of each run of speech, short pauses bridged, long runs cut."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     runs: list[list[int]] = []
-    for start, end in edges.reshape(-1, 2):
+    for start, end in _runs(mask):
         if runs and (start - runs[-1][1]) * FRAME_MS < _JOIN_MS:
-            runs[-1][1] = int(end)
+            runs[-1][1] = end
         else:
-            runs.append([int(start), int(end)])
+            runs.append([start, end])
     for run in runs:
         if _spoken_ms(mask, run) >= _SHORTEST_MS:
             yield from _cut(run[0], run[1], level)
+
+
+def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where a mask is true: first frame of each run and the one after its last."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
+    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
 def _spoken_ms(mask: NDArray[np.bool_], run: list[int]) -> int:

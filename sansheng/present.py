@@ -109,9 +109,7 @@ def _summary(call: Call, card: Scorecard) -> str:
 
 
 def _item_lines(item: Item) -> Iterator[str]:
-    veto = {"pending": "（一票否决，待人工确认）", "confirmed": "（一票否决）"}.get(
-        item.veto or "", ""
-    )
+    veto = VETO_WORDS.get(item.veto or "", "")
     points = "—" if item.status is Status.NA else f"{item.earned:g}/{item.weight:g}"
     head = (
         f"{_padded(STATUS_WORDS[item.status], 6)} "
