@@ -20,6 +20,7 @@ from portal.clock import Clock, utc_now
 from portal.desk import STATIC, Desk, desk_of, go, page, words_of
 from portal.errors import ChangePasswordFirstError, RefusalError, SignInFirstError
 from portal.headers import SecurityHeaders, harden
+from portal.live_findings import LiveFindings
 from portal.memo import Memo
 from portal.pages import admin, api, calls, doors, figures, live, phrases, qa
 from portal.ports import Board, Calibration, Prices, Store
@@ -44,6 +45,7 @@ def create_app(
     settings: PortalSettings,
     *,
     board: Callable[[], Board] | None = None,
+    live_findings: LiveFindings | None = None,
     prices: Prices = PRICES,
     calibration: Calibration | None = None,
     book: Phrasebook | None = None,
@@ -52,7 +54,8 @@ def create_app(
 ) -> FastAPI:
     """Build the portal over an open warehouse.
 
-    ``board`` tells what is going on right now, for the live page; ``prices`` are the rules' own;
+    ``board`` tells what is going on right now, for the live page; ``live_findings`` is told what
+    is heard meanwhile; ``prices`` are the rules' own;
     ``calibration`` counts agreement (without it that page says so);
     ``book`` is the phrasebook in use (None: the one that is delivered);
     ``clock`` and ``ticks`` are the wall clock and the monotonic one.
@@ -69,6 +72,7 @@ def create_app(
         door=DoorToken(),
         clock=clock,
         board=board,
+        live_findings=live_findings or LiveFindings(),
         prices=prices,
         calibration=calibration,
         book=load() if book is None else book,

@@ -18,6 +18,7 @@ from portal.access import Person, Role
 from portal.accounts import Accounts
 from portal.clock import Clock
 from portal.figures import Overview
+from portal.live_findings import LiveFindings
 from portal.memo import Memo
 from portal.ports import Board, Calibration, Prices, Store
 from portal.reviews import Entry
@@ -69,6 +70,8 @@ class Desk:
     door: DoorToken
     clock: Clock
     board: Callable[[], Board] | None
+    live_findings: LiveFindings
+    """What is heard in calls under way."""
     prices: Prices
     """What findings cost in the rules in use, so that every state's score is the judge's."""
     calibration: Calibration | None

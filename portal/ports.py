@@ -115,6 +115,27 @@ class Board:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveFinding:
+    """A phrase heard in a call that is still under way."""
+
+    call_id: str
+    agent: str
+    family: str
+    """The phrase's family, by its id."""
+    severity: Severity
+    status: Status
+    """``fail`` or ``review``; what counts is the scorecard after the call."""
+    at_ms: int
+    """Where it began, from the start of the recording."""
+    heard_at: datetime
+
+    def same_as(self, other: "LiveFinding") -> bool:
+        """Whether another one tells of the same words."""
+        mine = (self.call_id, self.family, self.at_ms)
+        return mine == (other.call_id, other.family, other.at_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """What the machine and one person said of one rule, or one phrase, on one call."""
 

@@ -74,9 +74,8 @@ class PortalServer:
             target=self._server.run, args=([listener],), name="portal", daemon=True
         )
         self._thread.start()
-        if self._settings.webhooks:
-            self._watch = _watch(self._app.state.desk)
-            self._watch.start()
+        self._watch = _watch(self._app.state.desk)
+        self._watch.start()
         log.info("portal serves", url=self.url)
         return self.url
 
@@ -99,5 +98,5 @@ class PortalServer:
 
 
 def _watch(desk: Desk) -> Watch:
-    alarms = Alarms(desk.store, desk.settings, desk.board)
-    return Watch(alarms, Outbox(desk.settings, desk.clock, time.monotonic))
+    alarms = Alarms(desk.store, desk.settings, desk.board, desk.live_findings)
+    return Watch(alarms, Outbox(desk.store, desk.settings, desk.clock))

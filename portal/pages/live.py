@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,11 +15,14 @@ from portal.access import SUPERVISORS, Gate, Person
 from portal.desk import Desk, desk_of, page, person_of
 from portal.errors import RefusalError
 from portal.figures import overview
+from portal.ports import LiveFinding
 
 _BEAT_S = 1.0
 _FIGURES_EVERY = 10
 """Beats between two looks at the day's figures."""
 _MOST_WATCHERS = 50
+_ALERTS_KEPT = timedelta(hours=12)
+_MOST_ALERTS = 20
 
 
 def add(gate: Gate) -> None:
@@ -72,11 +75,12 @@ async def _watched(request: Request, desk: Desk, cookie: str | None) -> bool:
 
 def _board(desk: Desk, person: Person) -> dict[str, Any]:
     """The calls under way within the person's reach, and the taps' health."""
-    if desk.board is None:
-        return {"calls": [], "taps": []}
     now = desk.clock()
-    board = desk.board()
     names = _agents(desk)
+    alerts = _alerts(desk, person, now, names)
+    if desk.board is None:
+        return {"calls": [], "taps": [], "alerts": alerts}
+    board = desk.board()
     calls = []
     for call in board.calls:
         name, team = names.get(call.agent, (call.agent, None))
@@ -87,10 +91,48 @@ def _board(desk: Desk, person: Person) -> dict[str, Any]:
                     "team": team or "",
                     "state": call.state,
                     "ms": max(0, _ms(now, call.since)),
+                    "heard": [_heard(desk, one) for one in desk.live_findings.of(call.call_id)],
                 }
             )
     taps = [{"name": t.name, "hears": t.hears, "detail": t.detail} for t in board.taps]
-    return {"calls": calls, "taps": taps}
+    return {"calls": calls, "taps": taps, "alerts": alerts}
+
+
+def _heard(desk: Desk, one: LiveFinding) -> dict[str, Any]:
+    family = desk.book.families.get(one.family)
+    return {
+        "family": family.name if family else one.family,
+        "severity": one.severity,
+        "status": one.status,
+        "at_ms": one.at_ms,
+    }
+
+
+def _alerts(
+    desk: Desk, person: Person, now: datetime, names: dict[str, tuple[str, str | None]]
+) -> list[dict[str, Any]]:
+    """The alerts of the last hours, newest first; those of calls only within the reach."""
+    rows = desk.store.rows(
+        "SELECT kind, subject, agent, raised_at, closed_at FROM alerts"
+        " WHERE closed_at IS NULL OR raised_at >= $since ORDER BY alert_id DESC LIMIT $many",
+        {"since": now - _ALERTS_KEPT, "many": _MOST_ALERTS},
+    )
+    shown = []
+    for row in rows:
+        agent = row["agent"]
+        name, team = names.get(agent, (agent, None))
+        if agent is not None and not person.reach.covers(agent, team):
+            continue
+        shown.append(
+            {
+                "kind": row["kind"],
+                "subject": row["subject"] if agent is None else name,
+                "call_id": "" if agent is None else row["subject"],
+                "open": row["closed_at"] is None,
+                "ms": max(0, _ms(now, row["raised_at"])),
+            }
+        )
+    return shown
 
 
 def _agents(desk: Desk) -> dict[str, tuple[str, str | None]]:

@@ -22,11 +22,47 @@ function row(call) {
   chip.className = `chip ${late ? "fail" : call.state === "ringing" ? "review" : "agent"}`;
   chip.textContent = words[call.state] + rings;
   state.append(chip);
+  for (const one of call.heard) {
+    const said = document.createElement("span");
+    said.className = `chip ${one.severity}`;
+    said.textContent = `${one.family} · ${clock(one.at_ms)}${one.status === "review" ? ` · ${words.review}` : ""}`;
+    state.append(" ", said);
+  }
   tr.append(cell(call.agent), cell(call.team), state, cell(seconds, "num"));
   return tr;
 }
 
+function clock(ms) {
+  const seconds = Math.floor(ms / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+function alert(one) {
+  const li = document.createElement("li");
+  const chip = document.createElement("span");
+  chip.className = `chip ${one.kind === "three_rings" ? "review" : "fail"}`;
+  chip.textContent = words[one.kind];
+  const minutes = Math.floor(one.ms / 60000);
+  const when = words.ago.replace("{}", minutes) + (one.open ? ` · ${words.open}` : "");
+  const subject = one.kind === "three_rings" ? `${(Number(one.subject) * 100).toFixed(1)}%` : one.subject;
+  li.append(chip, ` ${subject} · ${when}`);
+  if (one.kind === "critical_phrase") {
+    const link = document.createElement("a");
+    link.href = `/calls/${encodeURIComponent(one.call_id)}`;
+    link.textContent = words.look;
+    li.append(" ", link);
+  }
+  return li;
+}
+
 function show(state) {
+  const alerts = document.getElementById("alerts");
+  const told = JSON.stringify(state.alerts.map((a) => [a.kind, a.subject, a.call_id, a.open, Math.floor(a.ms / 60000)]));
+  if (alerts.dataset.told !== told) {
+    alerts.dataset.told = told;
+    alerts.replaceChildren(...state.alerts.map(alert));
+  }
+  document.getElementById("no-alerts").hidden = state.alerts.length > 0;
   document.getElementById("offline").hidden = true;
   if (state.three_rings !== undefined) set("three", state.three_rings === null ? "–" : `${(state.three_rings * 100).toFixed(1)}%`);
   if (state.today !== undefined) set("today", state.today);

@@ -13,8 +13,10 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from calls.hit import Severity, Status
 from portal.app import create_app
-from portal.ports import Board, LiveCall, TapHealth
+from portal.live_findings import LiveFindings
+from portal.ports import Board, LiveCall, LiveFinding, TapHealth
 from portal.server import PortalServer
 from portal.settings import PortalSettings
 from tests.peers.hotline import NOW, PASSWORD
@@ -52,6 +54,23 @@ def board() -> Board:
     )
 
 
+def heard() -> LiveFindings:
+    """A critical phrase in the second of the calls under way, a minute into it."""
+    live = LiveFindings()
+    live.tell(
+        LiveFinding(
+            call_id="y",
+            agent="2001",
+            family="F_off_duty",
+            severity=Severity.CRITICAL,
+            status=Status.REVIEW,
+            at_ms=62_000,
+            heard_at=NOW - timedelta(seconds=3),
+        )
+    )
+    return live
+
+
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     opened = open_browser(tmp_path_factory.mktemp("profile"))
@@ -62,7 +81,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 @pytest.fixture
 def url(warehouse: Warehouse) -> Iterator[str]:
     settings = PortalSettings(port=0, sample_least=4)
-    app: FastAPI = create_app(warehouse, settings, board=board, clock=lambda: NOW)
+    app: FastAPI = create_app(
+        warehouse, settings, board=board, live_findings=heard(), clock=lambda: NOW
+    )
     server = PortalServer(app, settings)
     yield server.start()
     server.stop()
@@ -222,6 +243,9 @@ def test_the_live_board_counts_rings_and_tells_a_deaf_tap(
     assert "王丽" in text
     assert find(browser, "#ringing").text == "1"
     assert "tap-2 · 听不到" in text
+    assert "以下班/午休为由拒接待 · 1:02 · 待核" in find(browser, "#calls").text
+    wait(browser, lambda b: "通话中疑似严重禁语 赵敏" in find(b, "#alerts").text)
+    assert "录音接入听不到 tap-2 · 0 分钟前 · 未恢复" in find(browser, "#alerts").text
     assert complaints(browser) == []
 
 
