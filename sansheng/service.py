@@ -151,8 +151,15 @@ class Service:
                 for c in self.tap.live()
             ],
             taps=[
-                TapHealth(name=f"SIP {child.port}", hears=child.running and child.ready)
+                tap
                 for child in self.tap.health()
+                for tap in (
+                    TapHealth(name=f"SIP {child.port}", hears=child.running and child.ready),
+                    *(
+                        TapHealth(name=r.name, hears=r.well, detail=f"{r.state} {r.code}")
+                        for r in child.registrations
+                    ),
+                )
             ],
         )
 

@@ -7,13 +7,13 @@ own file from the agent's 200 OK on.
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from calls.call import Channel, EventKind, LegEvent
 from calls.errors import TapError
 from calls.handover import Spool
+from telephony.account import Account
 from telephony.clock import Clock, Moment
 from telephony.journal import Head, Journal
 from telephony.leg import Fact, FactKind, Leg
@@ -66,7 +66,9 @@ class Bridge:
         self._rtp = dict.fromkeys(Channel, (0, 0.0))
         self._rtp_look_at = 0.0
 
-    def start(self, head: Head, destination: Destination, arrived: Moment, account: Any) -> None:
+    def start(
+        self, head: Head, destination: Destination, arrived: Moment, account: Account
+    ) -> None:
         """Open the journal and ring the agent's leg.
 
         Errors: TapError when the journal or the agent's leg cannot be begun; the call is closed.
@@ -82,7 +84,7 @@ class Bridge:
         self.legs[Channel.AGENT] = agent
         parameters = call_parameters()
         if head.caller:
-            parameters.txOption.localUri = f"<sip:{head.caller}@{self._settings.host}>"
+            account.say_who_calls(head.caller, self._settings.host, parameters.txOption)
         self._event(Channel.AGENT, EventKind.INVITE, self._clock.now(), received=False)
         try:
             agent.makeCall(destination.uri.replace("{called}", head.called), parameters)

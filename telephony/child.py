@@ -61,6 +61,16 @@ def main() -> int:
                 "draining": endpoint.draining,
                 "refused": endpoint.refused,
                 "live": [msgspec.to_builtins(s.live) for s in endpoint.sessions if s.live],
+                "registrations": [
+                    {
+                        "name": r.address,
+                        "state": r.state,
+                        "code": r.code,
+                        "since": r.since.at.isoformat(),
+                    }
+                    for r in endpoint.registrations
+                    if r.is_ours
+                ],
                 "last_sip": endpoint.last_sip.at.isoformat() if endpoint.last_sip else None,
             }
         )

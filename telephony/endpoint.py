@@ -9,33 +9,40 @@ import gc
 import secrets
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
-from calls.call import Channel, Mode
+from calls.call import Mode
 from calls.errors import HandoverError, TapError
 from calls.handover import Spool
+from telephony.account import (
+    Account,
+    Arrival,
+    Registration,
+    account_config,
+    registration_config,
+)
 from telephony.bridge import Bridge
 from telephony.clock import Clock, Moment
-from telephony.door import Door
+from telephony.digest import Guard
+from telephony.door import Door, Refusal
 from telephony.journal import Head
 from telephony.leg import Fact, Leg
 from telephony.live import LiveCall
 from telephony.pjsip import BUILD, SipLibraryError, allow_siprec, pj, reason_of
-from telephony.settings import TapSettings
-from telephony.sip_text import call_id_of, called_number, user_of
+from telephony.settings import Destination, TapSettings
+from telephony.sip_text import call_id_of, user_of
 from telephony.siprec import SiprecSession
-from telephony.siprec_leg import SiprecLeg, configure, read_text
+from telephony.siprec_leg import SiprecLeg
 
 log = structlog.get_logger()
 
 CODECS = {"PCMA/8000/1": 255, "PCMU/8000/1": 254, "G722/16000/1": 253}
 """Codecs on offer with their priority: A-law is what a Chinese trunk speaks."""
 _STEP_MS = 10
-_FORBIDDEN, _UNAVAILABLE, _MOVED, _OVERLOADED = 403, 480, 302, 503
+_MOVED, _UNAUTHORIZED, _FORBIDDEN, _UNAVAILABLE, _OVERLOADED = 302, 401, 403, 480, 503
 
 
 class Session(Protocol):
@@ -57,39 +64,6 @@ class Session(Protocol):
         """End it from the tap's side."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """An INVITE that came in: its leg, when, from where, and the whole message."""
-
-    leg: Leg
-    moment: Moment
-    source: str
-    """The peer's IP address."""
-    message: str
-
-
-class Account(pj.Account):  # type: ignore[misc]
-    """The account that takes every INVITE. It only queues them."""
-
-    def __init__(self, clock: Clock, facts: deque[Fact], arrivals: deque[Arrival]) -> None:
-        super().__init__()
-        self._clock, self._facts, self._arrivals = clock, facts, arrivals
-
-    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
-        """Note the INVITE and take hold of its call."""
-        moment = self._clock.now()
-        try:
-            request = read_text(prm.rdata.wholeMsg)
-            if request.is_siprec:
-                leg: Leg = SiprecLeg(self, self._clock, self._facts, prm.callId, request)
-            else:
-                leg = Leg(self, Channel.CALLER, self._clock, self._facts, prm.callId)
-            source = prm.rdata.srcAddress.rsplit(":", 1)[0].strip("[]")
-            self._arrivals.append(Arrival(leg, moment, source, prm.rdata.wholeMsg))
-        except Exception as error:  # noqa: BLE001 (nothing may pass through the C library)
-            log.error("an INVITE could not be taken", error=type(error).__name__)
-
-
 class Endpoint:
     """The library, started; ``run`` until told to stop. Owner thread only."""
 
@@ -103,12 +77,14 @@ class Endpoint:
         self.draining = False
         self.last_sip: Moment | None = None
         self.refused = 0
-        self._door = Door(settings.allowed_peers, settings.calls_a_second)
+        self.registrations: list[Registration] = []
+        self._door = _door(settings)
         self.port = settings.port + index
-        self._account: Account | None = None
+        self._trunk: Account | None = None
+        passwords = [registration.password() for registration in settings.registrations]
         self._library = pj.Endpoint()
         try:
-            self._start(index)
+            self._start(index, passwords)
         except SipLibraryError as error:
             self._library.libDestroy()
             raise TapError(
@@ -131,7 +107,7 @@ class Endpoint:
             self.step(now_ms)
             each_step()
             if stop():
-                self.draining = True
+                self._drain()
                 deadline = deadline or now_ms + self.settings.drain_s * 1000
                 if not self.sessions:
                     return
@@ -140,6 +116,12 @@ class Endpoint:
                     for session in self.sessions:
                         session.end(_OVERLOADED)
                     deadline = float("inf")
+
+    def _drain(self) -> None:
+        if not self.draining:
+            self.draining = True
+            for registration in self.registrations:
+                registration.leave()
 
     def step(self, now_ms: float) -> None:
         """Act on everything that was noted, then on the clock.
@@ -157,6 +139,8 @@ class Endpoint:
                 self._guard(partial(session.handle, fact), session)
         for each in self.sessions:
             self._guard(partial(each.tick, now_ms), each)
+        for registration in self.registrations:
+            registration.tick(now_ms)
         if any(session.done for session in self.sessions):
             self.sessions = [session for session in self.sessions if not session.done]
 
@@ -165,9 +149,11 @@ class Endpoint:
         self.sessions.clear()
         self.facts.clear()
         self.arrivals.clear()
-        if self._account is not None:
-            self._account.shutdown()
-            self._account = None
+        for account in (*self.registrations, self._trunk):
+            if account is not None:
+                account.shutdown()
+        self.registrations.clear()
+        self._trunk = None
         gc.collect()
         self._library.libDestroy()
 
@@ -185,28 +171,23 @@ class Endpoint:
     def _take(self, arrival: Arrival) -> None:
         """Let an INVITE in, send it elsewhere, or refuse it."""
         self.last_sip = arrival.moment
-        called = called_number(arrival.message)
-        if not self._door.allows(arrival.source):
-            self.refused += 1
-            self._refuse(arrival.leg, _FORBIDDEN)
-        elif not self._door.admits(arrival.source, arrival.moment.monotonic_ms):
-            self.refused += 1
-            arrival.leg.say(_OVERLOADED, retry_after_s=self.settings.retry_after_s)
+        refusal = self._door.refusal(arrival.source, arrival.message, arrival.moment.monotonic_ms)
+        if refusal is not None:
+            self._refuse(arrival.leg, refusal)
         elif self.draining or self._legs() + self._needed(arrival) > self.capacity:
-            self.refused += 1
             if self.settings.bypass:
-                arrival.leg.say(_MOVED, contact=self.settings.bypass.replace("{called}", called))
+                contact = self.settings.bypass.replace("{called}", arrival.called)
+                self._refuse(arrival.leg, Refusal(_MOVED, (("Contact", f"<{contact}>"),)))
             else:
-                arrival.leg.say(_OVERLOADED, retry_after_s=self.settings.retry_after_s)
+                self._refuse(arrival.leg, self._door.overload)
         elif isinstance(arrival.leg, SiprecLeg):
             self._record(arrival, arrival.leg)
         else:
-            self._bridge(arrival, called)
+            self._bridge(arrival)
 
     def _record(self, arrival: Arrival, leg: SiprecLeg) -> None:
         if not self.settings.siprec.enabled:
-            self.refused += 1
-            self._refuse(leg, _FORBIDDEN)
+            self._refuse(leg, Refusal(_FORBIDDEN))
             return
         session = SiprecSession(leg, self.clock, self.settings.siprec, self.spool)
         leg.session = session
@@ -217,7 +198,8 @@ class Endpoint:
             log.error("session not taken", error=str(error))
             session.end(_OVERLOADED)
 
-    def _bridge(self, arrival: Arrival, called: str) -> None:
+    def _bridge(self, arrival: Arrival) -> None:
+        called = arrival.called
         destination = self.settings.destinations.get(called, self.settings.default_destination)
         session = Bridge(arrival.leg, self.clock, self.settings, self.spool)
         arrival.leg.session = session
@@ -232,14 +214,23 @@ class Endpoint:
             pbx_call_id=call_id_of(arrival.message),
         )
         try:
-            session.start(head, destination, arrival.moment, self._account)
+            session.start(
+                head, destination, arrival.moment, self._account_for(arrival, destination)
+            )
         except (TapError, HandoverError) as error:
             log.error("call not taken", error=str(error))
             session.end(_OVERLOADED)
 
-    def _refuse(self, leg: Leg, code: int) -> None:
-        log.warning("refused an INVITE", code=code)
-        leg.end(code)
+    def _account_for(self, arrival: Arrival, destination: Destination) -> Account:
+        """The account that the agent's leg goes out by."""
+        named = (r for r in self.registrations if r.address == destination.registration)
+        return next(named, arrival.account)
+
+    def _refuse(self, leg: Leg, refusal: Refusal) -> None:
+        if refusal.code != _UNAUTHORIZED:
+            self.refused += 1
+            log.warning("refused an INVITE", code=refusal.code)
+        leg.say(refusal.code, refusal.headers)
 
     def _needed(self, arrival: Arrival) -> int:
         kind = SiprecSession if isinstance(arrival.leg, SiprecLeg) else Bridge
@@ -248,7 +239,7 @@ class Endpoint:
     def _legs(self) -> int:
         return sum(session.legs_needed for session in self.sessions)
 
-    def _start(self, index: int) -> None:
+    def _start(self, index: int, passwords: list[str]) -> None:
         settings = self.settings
         self._library.libCreate()
         config = pj.EpConfig()
@@ -279,18 +270,31 @@ class Endpoint:
         for position in range(len(codecs)):
             name = codecs[position].codecId
             self._library.codecSetPriority(name, CODECS.get(name, 0))
-        account = pj.AccountConfig()
-        account.idUri = f"sip:sansheng@{settings.public_address or settings.host}:{self.port}"
-        account.callConfig.timerSessExpiresSec = settings.session_expires_s
-        rtp = account.mediaConfig.transportConfig
-        rtp.port = settings.rtp_port + index * settings.rtp_ports
-        rtp.portRange = settings.rtp_ports
-        rtp.boundAddress = settings.host
-        rtp.publicAddress = settings.public_address
-        if settings.siprec.enabled:
-            configure(account)
-        self._account = Account(self.clock, self.facts, self.arrivals)
-        self._account.create(account)
+        self._trunk = Account(self.clock, self.facts, self.arrivals)
+        self._trunk.create(account_config(settings, self.port, index), True)
+        for number, (registration, password) in enumerate(
+            zip(settings.registrations, passwords, strict=True)
+        ):
+            holds = number % settings.children == index
+            account = Registration(registration, self.clock, self.facts, self.arrivals, holds=holds)
+            base = account_config(settings, self.port, index)
+            account.create(registration_config(base, registration, password, holds=holds))
+            self.registrations.append(account)
+
+
+def _door(settings: TapSettings) -> Door:
+    digest = settings.digest
+    guard = None
+    if digest.users:
+        passwords = {user.user: user.password() for user in digest.users}
+        guard = Guard(passwords, digest.realm, digest.algorithms, digest.nonce_s)
+    return Door(
+        settings.allowed_peers,
+        settings.calls_a_second,
+        guard,
+        digest.peers_by,
+        settings.retry_after_s,
+    )
 
 
 def new_call_id(moment: Moment) -> str:

@@ -23,6 +23,25 @@ _OK, _NOT_FOUND, _UNAVAILABLE = 200, 404, 503
 
 
 @dataclass(frozen=True, slots=True)
+class RegistrationHealth:
+    """How a registration with a PBX stands."""
+
+    name: str
+    """Its address, user@host."""
+    state: str
+    """``trying``, ``registered``, ``lost``, ``refused``, or ``left`` at a stop."""
+    code: int
+    """The registrar's last status code; 408 where it did not answer."""
+    since: str
+    """When the state began, ISO-8601."""
+
+    @property
+    def well(self) -> bool:
+        """Whether the PBX's calls come in by it, as far as is known."""
+        return self.state not in ("lost", "refused")
+
+
+@dataclass(frozen=True, slots=True)
 class ChildHealth:
     """What one tap process last said of itself."""
 
@@ -38,6 +57,8 @@ class ChildHealth:
     """Deaths in a row, as the back-off counts them."""
     last_sip: str | None = None
     """When it last heard SIP, ISO-8601."""
+    registrations: tuple[RegistrationHealth, ...] = ()
+    """Those that this process holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +72,10 @@ class TapHealth:
 
     @property
     def well(self) -> bool:
-        """Whether every process listens and the disk has room."""
+        """Whether all listens and is registered, and the disk has room."""
         listening = all(child.running and child.ready for child in self.children)
-        return listening and self.disk_free_bytes >= _LOW_DISK
+        registered = all(r.well for child in self.children for r in child.registrations)
+        return listening and registered and self.disk_free_bytes >= _LOW_DISK
 
 
 def look(children: list[ChildHealth], spool: Spool) -> TapHealth:
@@ -84,6 +106,14 @@ class _Collector:
             for child in state.children:
                 gauge.add_metric([str(child.port)], value(child))
             yield gauge
+        registered = GaugeMetricFamily(
+            "sansheng_tap_registered",
+            "Whether the PBX has the tap registered.",
+            labels=["registration"],
+        )
+        for registration in (r for child in state.children for r in child.registrations):
+            registered.add_metric([registration.name], float(registration.state == "registered"))
+        yield registered
         spool = GaugeMetricFamily("sansheng_spool_calls", "Calls in a stage.", labels=["stage"])
         for stage, depth in state.spool.items():
             spool.add_metric([stage], depth)

@@ -7,7 +7,7 @@ the facts after the loop has come back.
 
 import functools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar
@@ -194,13 +194,10 @@ class Leg(pj.Call):  # type: ignore[misc]
         except SipLibraryError:
             return 0
 
-    def say(self, code: int, *, retry_after_s: int = 0, contact: str = "") -> None:
+    def say(self, code: int, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Answer the peer's INVITE with a status code."""
         parameters = call_parameters(code)
-        headers = {"Retry-After": str(retry_after_s)} if retry_after_s else {}
-        if contact:
-            headers["Contact"] = f"<{contact}>"
-        for name, value in headers.items():
+        for name, value in headers:
             header = pj.SipHeader()
             header.hName, header.hValue = name, value
             parameters.txOption.headers.append(header)

@@ -9,7 +9,7 @@ import gc
 import signal
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Literal
@@ -35,6 +35,10 @@ class Script:
     rtp_port: int = 30000
     user: str = "1001"
     """The user part of its own address: the number that its calls come from."""
+    auth_user: str = ""
+    """User name of its digest; empty: user."""
+    password: str = ""
+    """What it answers a challenge with; empty: it gives up at a 401."""
     call: str = ""
     """SIP URI to call; empty: wait for a call."""
     reaction: Literal["answer", "busy", "reject", "ignore"] = "answer"
@@ -159,6 +163,10 @@ class Phone:
         self.library.codecSetPriority("PCMA/8000/1", 255)
         account = pj.AccountConfig()
         account.idUri = f"sip:{script.user}@127.0.0.1:{script.port}"
+        if script.password:
+            account.sipConfig.authCreds.append(
+                pj.AuthCredInfo("digest", "*", script.auth_user or script.user, 0, script.password)
+            )
         rtp = account.mediaConfig.transportConfig
         rtp.port, rtp.portRange, rtp.boundAddress = script.rtp_port, 40, "127.0.0.1"
         self.account: Any = PhoneAccount(self)
@@ -173,7 +181,7 @@ class Phone:
 
     def run(self) -> None:
         """Follow the script to the end of the call."""
-        self.tell("ready", script=asdict(self.script))
+        self.tell("ready", script=asdict(replace(self.script, password="")))
         started = time.monotonic()
         if self.script.call:
             self.current = PhoneCall(self)

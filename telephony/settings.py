@@ -1,7 +1,10 @@
 """Settings of the tap: the [telephony] table."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from telephony.identity_settings import DigestSettings, RegistrationSettings
 from telephony.siprec_settings import SiprecSettings
 
 
@@ -12,6 +15,10 @@ class Destination(BaseModel):
 
     uri: str = Field(description="SIP URI of the agent's leg; {called} stands for the number.")
     agent: str = Field(default="", description="Whose calls those are; empty: the called number.")
+    registration: str = Field(
+        default="",
+        description="Registration (user@host) to call it by; empty: the one the call came in by.",
+    )
 
 
 class TapSettings(BaseModel):
@@ -97,3 +104,26 @@ class TapSettings(BaseModel):
     siprec: SiprecSettings = Field(
         default_factory=SiprecSettings, description="The SIPREC recording server."
     )
+    digest: DigestSettings = Field(
+        default_factory=DigestSettings, description="Peers told by a password."
+    )
+    registrations: tuple[RegistrationSettings, ...] = Field(
+        default=(),
+        description="Extensions and trunks to register as, shared out among the processes.",
+    )
+
+    @model_validator(mode="after")
+    def _registrations_ring_somewhere(self) -> Self:
+        names = [registration.address for registration in self.registrations]
+        if len(set(names)) < len(names):
+            raise ValueError("the same registration stands twice")
+        for registration in self.registrations:
+            if registration.number_in == "request" and registration.user not in self.destinations:
+                raise ValueError(
+                    f"destinations does not say where calls to {registration.user} ring, and the"
+                    " default would send them back to the PBX"
+                )
+        for destination in (self.default_destination, *self.destinations.values()):
+            if destination.registration and destination.registration not in names:
+                raise ValueError(f"there is no registration {destination.registration}")
+        return self

@@ -6,6 +6,7 @@ _USER = re.compile(r"(?:sips?|tel):(?P<user>[^@;>\s]+)", re.IGNORECASE)
 _SAFE_USER = re.compile(r"[A-Za-z0-9+*#._-]{1,64}")
 _CALL_ID = re.compile(r"^(?:call-id|i)\s*:\s*([!-~]{1,200})\s*$", re.IGNORECASE | re.MULTILINE)
 _REQUEST_USER = re.compile(r"^\w+\s+sips?:(?P<user>[^@;>\s]+)@", re.IGNORECASE)
+_TO = re.compile(r"^(?:to|t)\s*:(.*)$", re.IGNORECASE | re.MULTILINE)
 _DIRECTION = re.compile(r"^a=(sendrecv|sendonly|recvonly|inactive)\s*$", re.MULTILINE)
 _HELD = frozenset({"sendonly", "inactive"})
 
@@ -21,6 +22,12 @@ def called_number(invite: str) -> str:
     """The user part of an INVITE's request URI."""
     found = _REQUEST_USER.match(invite)
     return found["user"] if found and _SAFE_USER.fullmatch(found["user"]) else ""
+
+
+def dialled_number(invite: str) -> str:
+    """The user part of an INVITE's To, where a trunk has the number that was dialled."""
+    found = _TO.search(invite)
+    return user_of(found[1]) if found else ""
 
 
 def call_id_of(message: str) -> str:

@@ -18,7 +18,7 @@ from calls import wav
 from calls.errors import TapError
 from calls.handover import Spool
 from telephony.finish import finish_live
-from telephony.health import ChildHealth, HealthServer, look
+from telephony.health import ChildHealth, HealthServer, RegistrationHealth, look
 from telephony.live import LiveCall
 from telephony.settings import TapSettings
 
@@ -115,6 +115,9 @@ class TapSupervisor:
                 running=child.process is not None and child.process.poll() is None,
                 ready=child.ready.is_set() and not child.failure,
                 restarts=child.restarts,
+                registrations=msgspec.convert(
+                    child.said.get("registrations", ()), tuple[RegistrationHealth, ...]
+                ),
                 **{
                     key: child.said[key]
                     for key in ("calls", "draining", "refused", "last_sip")

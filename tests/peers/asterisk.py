@@ -6,6 +6,9 @@ that it writes in a folder of its own. Its dialplan is a hotline's:
 - 88908890 from the trunk goes to the tap, which calls 1001 back through Asterisk;
 - 88908891 does the same from a queue with music;
 - 1001 and 1002 ring the agents' telephones;
+- 88908893 goes to the extension ``8800``, which the tap registers as; 1001 is then called by
+  that extension, with its password;
+- 88908894 goes to the tap, which asks for a password, as user ``pbx``;
 - 88908892 goes to the tap with the bypass route that ``docs/attach-asterisk.md`` gives, to 1002.
 """
 
@@ -29,6 +32,7 @@ import numpy as np
 from calls import wav
 
 SECRET = "not-a-secret-but-a-test"
+"""Password of the manager, of the extension 8800, and of the PBX itself at the tap."""
 
 MODULES = [
     "res_timing_timerfd",
@@ -294,6 +298,36 @@ disallow = all
 allow = alaw
 direct_media = no
 moh_passthrough = yes
+[8800]
+type = auth
+auth_type = userpass
+username = 8800
+password = {SECRET}
+[8800]
+type = aor
+max_contacts = 1
+minimum_expiration = 10
+[8800]
+type = endpoint
+context = hotline
+disallow = all
+allow = alaw
+direct_media = no
+trust_id_inbound = yes
+auth = 8800
+aors = 8800
+[pbx]
+type = auth
+auth_type = userpass
+username = pbx
+password = {SECRET}
+[trunk]
+type = endpoint
+context = hotline
+disallow = all
+allow = alaw
+direct_media = no
+outbound_auth = pbx
 """.replace("[phone](!)\n", ""),
         "features.conf": "[general]\n[featuremap]\natxfer => *2\n",
         "queues.conf": """[general]
@@ -309,6 +343,10 @@ exten = 88908890,1,Dial(PJSIP/phone/sip:88908890@127.0.0.1:{tap_port},60)
  same = n,Hangup()
 exten = 88908891,1,Answer()
  same = n,Queue(hotline,,,,30)
+ same = n,Hangup()
+exten = 88908893,1,Dial(PJSIP/8800,60)
+ same = n,Hangup()
+exten = 88908894,1,Dial(PJSIP/trunk/sip:88908890@127.0.0.1:{tap_port},60)
  same = n,Hangup()
 exten = tap,1,Dial(PJSIP/phone/sip:88908890@127.0.0.1:{tap_port},60)
 exten = 88908892,1,Dial(PJSIP/phone/sip:88908890@127.0.0.1:{tap_port},60)

@@ -34,19 +34,19 @@ def test_a_network_that_is_none_is_refused() -> None:
 
 def test_a_peer_may_call_so_often_and_takes_nothing_from_another() -> None:
     door = Door(["10.0.0.0/24"], 10)
-    assert [door.admits(PEER, 0.0) for _ in range(21)] == [True] * 20 + [False]
-    assert door.admits(OTHER, 0.0)
-    assert [door.admits(PEER, 200.0) for _ in range(3)] == [True, True, False]
-    assert sum(door.admits(PEER, 3_600_000.0) for _ in range(50)) == 20
+    assert [door.calls.take(PEER, 0.0) for _ in range(21)] == [True] * 20 + [False]
+    assert door.calls.take(OTHER, 0.0)
+    assert [door.calls.take(PEER, 200.0) for _ in range(3)] == [True, True, False]
+    assert sum(door.calls.take(PEER, 3_600_000.0) for _ in range(50)) == 20
 
 
 def test_the_peers_remembered_are_bounded_and_the_busy_one_is_among_them() -> None:
     door = Door(["0.0.0.0/0"], 1)
-    assert [door.admits(PEER, 0.0) for _ in range(3)] == [True, True, False]
+    assert [door.calls.take(PEER, 0.0) for _ in range(3)] == [True, True, False]
     for number in range(10_000):
-        door.admits(f"11.0.{number // 250}.{number % 250}", 0.0)
-        assert not door.admits(PEER, 0.0)
-    assert len(door._buckets) <= 4096
+        door.calls.take(f"11.0.{number // 250}.{number % 250}", 0.0)
+        assert not door.calls.take(PEER, 0.0)
+    assert len(door.calls) <= 4096
 
 
 SDP = (
