@@ -218,9 +218,10 @@ class Call:
     def ring_ms(self) -> int | None:
         """Milliseconds from the first 18x at the agent's leg (else its INVITE) to the answer.
 
-        For an unanswered call it runs to the end of the call. None without signalling.
+        For an unanswered call it runs to the end of the call. None without signalling, and for a
+        SIPREC call whose feed told who hung up but not when it rang.
         """
-        if not self.signalling_known:
+        if not self.signalling_known or (self.mode is Mode.SIPREC and self.ringing_at is None):
             return None
         start = self.ringing_at or self.invited_at
         end = self.answered_at or self.ended_at

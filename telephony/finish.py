@@ -15,6 +15,7 @@ from calls.call import Channel, Recording
 from calls.codec import write_record
 from calls.errors import HandoverError, RecordingError
 from calls.handover import CALL_FILE, RECORDING_FILE, Spool, Stage
+from telephony.feed import Feed
 from telephony.journal import read_journal
 from telephony.quality import rate_sides
 from telephony.sides import PIPELINE_MS, gather, has_audio, side_file
@@ -26,16 +27,20 @@ _SHORT_MS = 500
 """A recording shorter than its call by more than this is not complete: the disk was full."""
 
 
-def finish_live(spool: Spool, coding: wav.Coding) -> list[str]:
+def finish_live(spool: Spool, coding: wav.Coding, feed: Feed | None = None) -> list[str]:
     """Finish every live call that no process holds; returns their ids.
+
+    With a feed, a SIPREC call first waits for the PBX's events and is then completed by them.
 
     A folder that is no call (no journal line was written before a kill) is set aside. A disk
     without space leaves the folder where it is for the next round.
     """
     finished = []
     for folder in spool.claimed(Stage.LIVE):
+        if feed is not None and feed.must_wait(folder):
+            continue
         try:
-            finish(folder, coding)
+            finish(folder, coding, feed)
         except HandoverError as error:
             if not _has_journal(folder):
                 spool.fail(folder, error)
@@ -49,7 +54,7 @@ def finish_live(spool: Spool, coding: wav.Coding) -> list[str]:
     return finished
 
 
-def finish(folder: Path, coding: wav.Coding) -> None:
+def finish(folder: Path, coding: wav.Coding, feed: Feed | None = None) -> None:
     """Join the sides of one closed call and write its record into the folder."""
     story = read_journal(folder)
     call = call_of(story, None)
@@ -67,6 +72,8 @@ def finish(folder: Path, coding: wav.Coding) -> None:
             complete=whole and info.duration_ms >= call.duration_ms - _SHORT_MS,
         )
         call = replace(call, recording=recording, quality=quality)
+    if feed is not None:
+        call = feed.complete(call, story)
     if not whole:
         log.warning("a call broken by a kill was closed", call_id=call.call_id)
     write_record(folder / CALL_FILE, call)

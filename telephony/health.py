@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from calls.errors import TapError
 from calls.handover import Spool, Stage
+from telephony.feed_health import FeedHealth, feed_metrics
 
 _LOW_DISK = 2**30
 """Free bytes under which the tap is not well: some 17 hours of A-law, both sides."""
@@ -69,21 +70,25 @@ class TapHealth:
     spool: dict[str, int]
     """Calls a stage."""
     disk_free_bytes: int
+    feed: FeedHealth | None = None
+    """None where no feed is set."""
 
     @property
     def well(self) -> bool:
-        """Whether all listens and is registered, and the disk has room."""
+        """Whether all listens and is registered, the feed is not deaf, and the disk has room."""
         listening = all(child.running and child.ready for child in self.children)
         registered = all(r.well for child in self.children for r in child.registrations)
-        return listening and registered and self.disk_free_bytes >= _LOW_DISK
+        hears = self.feed is None or not self.feed.deaf
+        return listening and registered and hears and self.disk_free_bytes >= _LOW_DISK
 
 
-def look(children: list[ChildHealth], spool: Spool) -> TapHealth:
+def look(children: list[ChildHealth], spool: Spool, feed: FeedHealth | None = None) -> TapHealth:
     """The state at this moment."""
     return TapHealth(
         tuple(children),
         {stage.value: len(spool.waiting(stage)) for stage in Stage},
         shutil.disk_usage(spool.root).free,
+        feed,
     )
 
 
@@ -121,6 +126,8 @@ class _Collector:
         yield GaugeMetricFamily(
             "sansheng_disk_free_bytes", "Space left for recordings.", value=state.disk_free_bytes
         )
+        if state.feed is not None:
+            yield from feed_metrics(state.feed)
 
 
 class HealthServer:

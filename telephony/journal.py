@@ -29,6 +29,8 @@ class Head:
     pbx_call_id: str = ""
     source: str = "tap"
     transfers: tuple[str, ...] = ()
+    call_ids: tuple[str, ...] = ()
+    """Ids of a recorded call itself that its SIPREC session carried: a feed's events have them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from telephony.feed_settings import FeedSettings
 from telephony.identity_settings import DigestSettings, RegistrationSettings
 from telephony.siprec_settings import SiprecSettings
 
@@ -103,6 +104,11 @@ class TapSettings(BaseModel):
     )
     siprec: SiprecSettings = Field(
         default_factory=SiprecSettings, description="The SIPREC recording server."
+    )
+    feed: FeedSettings = Field(
+        default_factory=FeedSettings,
+        description="The PBX's own events, which tell of SIPREC calls when they rang and who hung"
+        " up.",
     )
     digest: DigestSettings = Field(
         default_factory=DigestSettings, description="Peers told by a password."

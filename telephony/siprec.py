@@ -234,10 +234,16 @@ class SiprecSession:
             agent=agents[0] if agents else "",
             called=self._head.called or (agents[0] if agents else ""),
             transfers=agents[1:],
+            call_ids=tuple(dict.fromkeys((*self._metadata.call_ids, *self._header_ids()))),
         )
         if head != self._head:
             self._head = head
             self._write(lambda journal: journal.head(head))
+
+    def _header_ids(self) -> list[str]:
+        """The call's ids in the headers that the operator named."""
+        values = (self._leg.request.headers.get(n.lower(), "") for n in self._settings.id_headers)
+        return [word for value in values if (word := value.split(";")[0].strip())]
 
     def _note_streams(self) -> None:
         streams = tuple(

@@ -29,6 +29,11 @@ class SiprecSettings(BaseModel):
         description="On an inbound-only line, take the client's word (calling/called) for the "
         "sides where no pattern tells them.",
     )
+    id_headers: tuple[str, ...] = Field(
+        default=(),
+        description="Headers of the session's INVITE that carry an id of the recorded call, by"
+        " which a feed's events are known (X-Call-ID).",
+    )
     jitter_buffer_ms: int = Field(
         default=100,
         ge=0,

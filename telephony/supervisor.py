@@ -17,6 +17,8 @@ import structlog
 from calls import wav
 from calls.errors import TapError
 from calls.handover import Spool
+from telephony.feed import Feed
+from telephony.feed_health import FeedHealth
 from telephony.finish import finish_live
 from telephony.health import ChildHealth, HealthServer, RegistrationHealth, look
 from telephony.live import LiveCall
@@ -55,23 +57,35 @@ class TapSupervisor:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._server: HealthServer | None = None
+        self._feed = Feed(settings.feed) if settings.feed.enabled else None
 
     def start(self) -> None:
         """Finish what a kill left, start the processes, and wait until each listens.
 
         Errors: TapError when a process cannot start (its port is taken, no SIP library), or
-        the health port is taken.
+        the health port is taken, or a source of the feed cannot be opened.
         """
+        try:
+            self._start()
+        except TapError:
+            self.kill()
+            if self._feed is not None:
+                self._feed.stop()
+            raise
+
+    def _start(self) -> None:
+        if self._feed is not None:
+            self._feed.start()
         if self.settings.health_port:
             self._server = HealthServer(
-                self.settings.health_port, lambda: look(self.health(), self.spool)
+                self.settings.health_port,
+                lambda: look(self.health(), self.spool, self.feed_health()),
             )
         self.finish()
         for child in self._children:
             self._launch(child)
         for child in self._children:
             if not child.ready.wait(_READY_S) or child.failure:
-                self.kill()
                 raise TapError(child.failure or "a tap process does not start", remedy=child.remedy)
         self._thread = threading.Thread(target=self._watch, name="tap", daemon=True)
         self._thread.start()
@@ -91,6 +105,12 @@ class TapSupervisor:
                     child.process.wait(max(0.0, deadline - time.monotonic()))
         self.kill()
         self.finish()
+        if self._feed is not None:
+            deadline = time.monotonic() + self.settings.feed.wait_s + _GRACE_S
+            while self._feed.waiting and time.monotonic() < deadline:
+                time.sleep(_LOOK_S)
+                self.finish()
+            self._feed.stop()
 
     def kill(self) -> None:
         """Kill every process at once; the calls under way are closed by ``finish``."""
@@ -105,7 +125,8 @@ class TapSupervisor:
 
     def finish(self) -> list[str]:
         """Finish and hand over every call that no process holds; returns their ids."""
-        return finish_live(self.spool, cast(wav.Coding, self.settings.recording_coding))
+        coding = cast(wav.Coding, self.settings.recording_coding)
+        return finish_live(self.spool, coding, self._feed)
 
     def health(self) -> list[ChildHealth]:
         """What each process last said."""
@@ -126,6 +147,10 @@ class TapSupervisor:
             )
             for child in self._children
         ]
+
+    def feed_health(self) -> FeedHealth | None:
+        """How the signalling feed does; None where none is set."""
+        return self._feed.health() if self._feed is not None else None
 
     def live(self) -> list[LiveCall]:
         """The calls under way, as the processes last said (once a second)."""

@@ -11,6 +11,7 @@ import pytest
 
 from calls.errors import TapError
 from calls.handover import Spool, Stage
+from telephony.feed_health import FeedHealth
 from telephony.health import ChildHealth, HealthServer, TapHealth, look
 
 GOOD = ChildHealth(port=5070, running=True, ready=True, calls=2, refused=3)
@@ -88,3 +89,19 @@ def test_another_path_is_not_found(server: HealthServer) -> None:
 def test_a_taken_health_port_is_named(server: HealthServer, state: _State) -> None:
     with pytest.raises(TapError, match=str(server.port)):
         HealthServer(server.port, state)
+
+
+def test_a_deaf_feed_is_told(server: HealthServer, state: _State) -> None:
+    feed = FeedHealth(events=7, late=1, last_event="2026-11-24T01:00:00+00:00", clock_apart_ms=70)
+    state.health = replace(state.health, feed=feed)
+    assert _get(server, "/health")[0] == 200
+    body = _get(server, "/metrics")[1]
+    assert "sansheng_feed_events_total 7.0" in body
+    assert "sansheng_feed_calls_late_total 1.0" in body
+    assert "sansheng_feed_deaf 0.0" in body
+    assert "sansheng_feed_clock_apart_seconds 0.07" in body
+    assert "sansheng_feed_last_event_seconds 1.795482e+09" in body
+    state.health = replace(state.health, feed=replace(feed, deaf=True))
+    code, body = _get(server, "/health")
+    assert code == 503
+    assert json.loads(body)["feed"]["deaf"] is True
