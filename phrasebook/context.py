@@ -70,6 +70,13 @@ def is_whole(book: Phrasebook, sentence: Sentence, match: Match) -> bool:
     )
 
 
+def stands_alone(book: Phrasebook, text: str, start: int, end: int) -> bool:
+    """Whether characters ``start:end`` are all of a text, fillers and particles aside."""
+    return _only(normalise(text[:start]).text, book.leading_fillers) and _only(
+        normalise(text[end:]).text, book.final_particles
+    )
+
+
 def fits(book: Phrasebook, sentence: Sentence, match: Match) -> bool:
     """Whether a match counts: whole where it must be, and not read otherwise by ``exclude``."""
     phrase = match.phrase

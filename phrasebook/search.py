@@ -113,13 +113,11 @@ def _forbidden(
         guards = guards_of(book, match.phrase, utterance.text, opening=opening)
         if is_in_passing(match.phrase, alone=alone):
             guards += (PASSING,)
-        if not alone or guards:
-            said = utterance.text if as_written else _in_place(sentence, match)
-            likelihood = meaning_model.likelihood(said, previous)
+        if as_written and (not alone or guards):
+            likelihood = meaning_model.likelihood(utterance.text, previous)
             if likelihood is not None:
                 limits = book.thresholds
-                only_alike = as_written and not match.exact
-                if only_alike and likelihood < limits.meaning_review:
+                if not match.exact and likelihood < limits.meaning_review:
                     continue
                 if likelihood < limits.meaning_fail:
                     guards += (HARMLESS,)
@@ -159,12 +157,14 @@ def _by_meaning(
     Recognised text, and the turn before it, may be misheard: then the sentence must read so with
     and without that turn, and more clearly.
     """
-    likelihood = meaning_model.likelihood(utterance.text, previous)
     least = book.thresholds.meaning_review if as_written else book.thresholds.meaning_heard
-    if likelihood is not None and not as_written:
-        likelihood = min(likelihood, meaning_model.likelihood(utterance.text) or 0.0)
+    likelihood = meaning_model.likelihood(utterance.text, previous)
     if likelihood is None or likelihood < least:
         return []
+    if not as_written and previous:
+        likelihood = min(likelihood, meaning_model.likelihood(utterance.text) or 0.0)
+        if likelihood < least:
+            return []
     family = meaning_model.family(utterance.text, previous)
     if family not in book.families:
         return []
@@ -208,15 +208,6 @@ def _candidate(utterance: Utterance, position: int, sentence: Sentence, match: M
     )
 
 
-def _in_place(sentence: Sentence, match: Match) -> str:
-    """The sentence as it reads if the phrase was said: its words in place of what was heard."""
-    original = sentence.mapped.original
-    if match.exact:
-        return original
-    start, end = sentence.mapped.span(match.start, match.end)
-    return original[:start] + match.phrase.forms[0] + original[end:]
-
-
 def _ranked(matches: Iterable[Match]) -> list[Match]:
     """Best first: the words themselves, then the longer and the more alike."""
     return sorted(
@@ -242,14 +233,11 @@ def _best_of_families(matches: Iterable[Match], most: int) -> list[Match]:
 
 
 @lru_cache(maxsize=4)
-def _indexes_of(phrases: tuple[Phrase, ...]) -> _Indexes:
-    forbidden = [p for p in phrases if p.kind is Kind.FORBIDDEN]
+def _indexes(book: Phrasebook) -> _Indexes:
+    """Built once a book: its hash is that of its version, and the same object is not compared."""
+    forbidden = list(book.of(Kind.FORBIDDEN))
     return _Indexes(
         forbidden=PhraseIndex(forbidden),
-        courtesy=PhraseIndex(p for p in phrases if p.kind is Kind.COURTESY),
+        courtesy=PhraseIndex(book.of(Kind.COURTESY)),
         short=PhraseIndex(p for p in forbidden if is_short(p)),
     )
-
-
-def _indexes(book: Phrasebook) -> _Indexes:
-    return _indexes_of(book.phrases)

@@ -5,11 +5,15 @@ A ``fail`` rests on words that the audio confirmed; guards, weak readings and me
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from calls.hit import Candidate, Hit, Kind, Reading, Severity, Status
 from calls.speech import Transcript
+from calls.text import normalise
+from phrasebook import meaning
 from phrasebook.book import Phrasebook
+from phrasebook.context import HARMLESS, previous_turn, stands_alone
 
 _PASSAGE_GAP_MS = 3000
 """Hits of one family closer than this are one passage, hence one finding."""
@@ -30,11 +34,12 @@ def decide(
     ``readings`` has one item a candidate, None where the audio was not asked. Courtesy hits are
     ``pass`` (said) or ``review`` (perhaps said).
     """
-    del transcript
     hits = []
     for candidate, reading in zip(candidates, readings, strict=True):
-        judge = _forbidden if candidate.kind is Kind.FORBIDDEN else _courtesy
-        hit = judge(book, candidate, reading)
+        if candidate.kind is Kind.FORBIDDEN:
+            hit = _forbidden(book, transcript, candidate, reading)
+        else:
+            hit = _courtesy(candidate, reading)
         if hit is not None:
             hits.append(hit)
     return tuple(sorted(_merged(_worded(hits)), key=_time))
@@ -62,7 +67,9 @@ def _worded(hits: Sequence[Hit]) -> list[Hit]:
     return [h for h in hits if h.candidate.by != "meaning" or h.candidate.utterance not in worded]
 
 
-def _forbidden(book: Phrasebook, candidate: Candidate, reading: Reading | None) -> Hit | None:
+def _forbidden(
+    book: Phrasebook, transcript: Transcript, candidate: Candidate, reading: Reading | None
+) -> Hit | None:
     limits = book.thresholds
     if candidate.by == "meaning":
         return _hit(candidate, reading, Status.REVIEW, candidate.score, "meaning")
@@ -77,11 +84,32 @@ def _forbidden(book: Phrasebook, candidate: Candidate, reading: Reading | None) 
         return _hit(candidate, reading, Status.REVIEW, said, "low_probability")
     if candidate.guards:
         return _hit(candidate, reading, Status.REVIEW, said, candidate.guards[0])
+    if _reads_harmless(book, transcript, candidate):
+        guarded = replace(candidate, guards=(HARMLESS,))
+        return _hit(guarded, reading, Status.REVIEW, said, HARMLESS)
     return _hit(candidate, reading, Status.FAIL, said, "")
 
 
-def _courtesy(book: Phrasebook, candidate: Candidate, reading: Reading | None) -> Hit | None:
-    del book
+def _reads_harmless(book: Phrasebook, transcript: Transcript, candidate: Candidate) -> bool:
+    """Whether the sentence, with the phrase in its place, speaks against a violation.
+
+    A listed phrase that is all that was said needs no sentence to bear it out. Asked only of what
+    would be a ``fail``: meaning is the dearest question.
+    """
+    if candidate.by not in ("text", "sound"):
+        return False
+    text = transcript.utterances[candidate.utterance].text
+    start, end = candidate.char_start, candidate.char_end
+    exact = candidate.by == "text"
+    if exact and stands_alone(book, text, start, end):
+        return False
+    said = text if exact else text[:start] + normalise(candidate.phrase).text + text[end:]
+    previous = previous_turn(transcript.utterances, candidate.utterance)
+    likelihood = meaning.likelihood(said, previous)
+    return likelihood is not None and likelihood < book.thresholds.meaning_fail
+
+
+def _courtesy(candidate: Candidate, reading: Reading | None) -> Hit | None:
     if candidate.by == "text":
         return _hit(candidate, reading, Status.PASS, candidate.score, "")
     if reading is None:

@@ -1,5 +1,6 @@
 """Meaning raises a review where no listed words are, never a fail; plain help is left alone."""
 
+import numpy as np
 import pytest
 
 from calls.call import Channel
@@ -31,6 +32,30 @@ def test_without_the_embedding_the_pieces_decide(monkeypatch: pytest.MonkeyPatch
     assert shirks is not None
     assert helps is not None
     assert shirks > 0.5 > helps
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("您好，请问有什么可以帮您", False),
+        ("你听不懂人话吗", False),
+        ("那您上派出所门口等等看吧", True),
+    ],
+)
+def test_the_embedding_is_asked_only_where_the_pieces_leave_doubt(
+    monkeypatch: pytest.MonkeyPatch, text: str, asked: bool
+) -> None:
+    embedded = []
+
+    def encode(said: str) -> meaning.Floats:
+        embedded.append(said)
+        return np.zeros(meaning.EMBEDDING, np.float32)
+
+    monkeypatch.setattr(meaning, "_embedder", lambda: encode)
+    meaning._likelihood.cache_clear()
+    meaning.likelihood(text, "我问个事")
+    meaning._likelihood.cache_clear()
+    assert embedded == (["我问个事 → " + text] if asked else [])
 
 
 def test_meaning_raises_review_only(book: Phrasebook) -> None:

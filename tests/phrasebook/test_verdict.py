@@ -70,12 +70,32 @@ def test_a_sound_that_the_audio_refutes_is_dropped(
     assert judge(book, call, replace(rude, by=by), reading(0.01)) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("我要下班啦", Status.FAIL),
+        ("喂，我要下班啦", Status.FAIL),
+        ("我要下班啦，你别说了", Status.FAIL),
+        ("公交司机跟乘客讲我要下班啦，这个情况我已经登记好了，马上给公交公司派单", Status.REVIEW),
+    ],
+)
+def test_a_sentence_that_speaks_against_its_words_goes_to_review(
+    book: Phrasebook, make_call: MakeCall, text: str, status: Status
+) -> None:
+    call = make_call(("agent", "您好，请讲"), ("caller", "司机不让我上车"), ("agent", text))
+    found = [c for c in search(book, call) if c.kind is Kind.FORBIDDEN and c.by == "text"]
+    bare = [replace(c, guards=()) for c in found]
+    hits = decide(book, call, bare, [reading(0.98)] * len(bare))
+    assert {h.status for h in hits} == {status}
+
+
 def test_one_finding_a_family_and_passage(
     book: Phrasebook, call: Transcript, rude: Candidate
 ) -> None:
     again = replace(rude, phrase_id="F169", start_ms=rude.end_ms, end_ms=rude.end_ms + 500)
     far = replace(rude, start_ms=rude.end_ms + 60_000, end_ms=rude.end_ms + 61_000, utterance=9)
-    hits = decide(book, call, [rude, again, far], [reading(0.95), reading(0.99), reading(0.97)])
+    longer = replace(call, utterances=call.utterances + call.utterances[-1:] * 7)
+    hits = decide(book, longer, [rude, again, far], [reading(0.95), reading(0.99), reading(0.97)])
     assert [h.candidate.start_ms for h in hits] == [again.start_ms, far.start_ms]
     assert hits[0].confidence == 0.99
 
