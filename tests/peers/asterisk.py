@@ -5,6 +5,7 @@ that it writes in a folder of its own. Its dialplan is a hotline's:
 
 - 88908890 from the trunk goes to the tap, which calls 1001 back through Asterisk;
 - 88908891 does the same from a queue with music;
+- 88908895 rings 1001 without the tap, and tells the SIP Call-ID of its caller's leg in its events;
 - 1001 and 1002 ring the agents' telephones;
 - 88908893 goes to the extension ``8800``, which the tap registers as; 1001 is then called by
   that extension, with its password;
@@ -22,7 +23,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,9 +79,35 @@ MODULES = [
     "func_callerid",
     "func_cdr",
     "func_hangupcause",
+    "func_strings",
     "cdr_custom",
     "cel_custom",
 ]
+
+
+CEL_SAMPLE = [
+    "eventtype",
+    "eventtime",
+    "CALLERID(name)",
+    "CALLERID(num)",
+    "CALLERID(ANI)",
+    "CALLERID(RDNIS)",
+    "CALLERID(DNID)",
+    "CHANNEL(exten)",
+    "CHANNEL(context)",
+    "CHANNEL(channame)",
+    "CHANNEL(appname)",
+    "CHANNEL(appdata)",
+    "CHANNEL(amaflags)",
+    "CHANNEL(accountcode)",
+    "CHANNEL(uniqueid)",
+    "CHANNEL(linkedid)",
+    "BRIDGEPEER",
+    "CHANNEL(userfield)",
+    "userdeftype",
+    "eventextra",
+]
+"""Columns of the sample ``cel_custom.conf`` that comes with Asterisk."""
 
 
 def folder() -> Path:
@@ -171,13 +198,24 @@ def moment(seconds: str) -> datetime:
 
 @contextlib.contextmanager
 def running(
-    *, sip_port: int, ami_port: int, rtp_port: int, tap_port: int, phones: Mapping[str, int]
+    *,
+    sip_port: int,
+    ami_port: int,
+    rtp_port: int,
+    tap_port: int,
+    phones: Mapping[str, int],
+    more: Mapping[str, str] | None = None,
+    modules: Sequence[str] = (),
 ) -> Iterator[Asterisk]:
-    """Run an Asterisk; ``phones`` are extensions with their telephones' ports."""
+    """Run an Asterisk; ``phones`` are extensions with their telephones' ports.
+
+    ``more`` are configuration files that replace or add to the hotline's, with ``{home}`` for its
+    folder; ``modules`` are loaded as well.
+    """
     root = folder()
     # The control socket's path may not be longer than 107 characters.
     home = Path(tempfile.mkdtemp(prefix="asterisk-"))
-    folders = ("etc", "lib", "log/cdr-custom", "log/cel-custom", "run", "spool", "moh")
+    folders = ("etc", "lib", "log/cdr-custom", "log/cel-custom", "log/cdr-csv", "run", "spool", "moh")
     for name in (*folders, "data/sounds/en"):
         (home / name).mkdir(parents=True)
     (home / "data" / "documentation").symlink_to(root / "usr/share/asterisk/documentation")
@@ -186,7 +224,10 @@ def running(
     wav.write(home / "moh" / "music.wav", music, 8000)
     # An attended transfer asks for the number with this announcement, or not at all.
     wav.write(home / "data/sounds/en/pbx-transfer.wav", music[:800], 8000)
-    for name, text in _files(root, home, sip_port, ami_port, rtp_port, tap_port, phones).items():
+    files = _files(root, home, sip_port, ami_port, rtp_port, tap_port, phones)
+    files |= {name: text.replace("{home}", str(home)) for name, text in (more or {}).items()}
+    files["modules.conf"] += "".join(f"load = {name}.so\n" for name in modules)
+    for name, text in files.items():
         (home / "etc" / name).write_text(text)
     libraries = [root / "lib/x86_64-linux-gnu", root / "usr/lib/x86_64-linux-gnu", root / "usr/lib"]
     loader = next((root / "lib/x86_64-linux-gnu").glob("ld-*.so*"))
@@ -269,6 +310,7 @@ enabled = yes
 bindaddr = 127.0.0.1
 port = {ami_port}
 timestampevents = yes
+channelvars = SIPCALLID
 [tests]
 secret = {SECRET}
 read = all
@@ -339,6 +381,9 @@ musicclass = default
 member = Local/tap@hotline/n
 """,
         "extensions.conf": f"""[hotline]
+exten = 88908895,1,Set(SIPCALLID=${{CHANNEL(pjsip,call-id)}})
+ same = n,Set(CHANNEL(userfield)=${{SIPCALLID}})
+ same = n,Goto(1001,1)
 exten = 88908890,1,Dial(PJSIP/phone/sip:88908890@127.0.0.1:{tap_port},60)
  same = n,Hangup()
 exten = 88908891,1,Answer()
@@ -370,5 +415,6 @@ dateformat = %s.%6q
         "cel_custom.conf": """[mappings]
 Master.csv => "${eventtype}","${eventtime}","${CHANNEL(name)}","${CHANNEL(exten)}",\
 "${CHANNEL(linkedid)}","${CHANNEL(uniqueid)}","${eventextra}"
-""",
+"""
+        + f"Sample.csv => {','.join(f'${{CSV_QUOTE(${{{c}}})}}' for c in CEL_SAMPLE)}\n",
     }
