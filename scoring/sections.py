@@ -155,7 +155,13 @@ class Farewell(Rule):
     """守则 9: a voice to see the caller off."""
 
     SAYS: ClassVar[Placeholders] = _says(
-        passed="word", missing="seconds", cut="", lost="", transferred="", unclear=""
+        passed="word",
+        missing="seconds",
+        cut="",
+        too_short="",
+        lost="",
+        transferred="",
+        unclear="",
     )
     within_ms: int = Field(ge=0, description="Before the end of the call (ms).")
     cut_ms: int = Field(

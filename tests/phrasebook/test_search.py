@@ -108,6 +108,16 @@ def test_assent_is_a_whole_clause(book: Phrasebook, make_call: MakeCall) -> None
     assert ("caller", "dissent") in courtesy(search(book, call))
 
 
+@pytest.mark.parametrize(
+    ("text", "waits"), [("稍等，我查一下", True), ("我找找", True), ("你帮我查一下工单", False)]
+)
+def test_who_wants_something_looked_up_does_not_ask_to_wait(
+    book: Phrasebook, make_call: MakeCall, text: str, waits: bool
+) -> None:
+    found = courtesy(search(book, make_call(("agent", "您好"), ("caller", text))))
+    assert (("caller", "caller_wait") in found) is waits
+
+
 def test_short_speech_without_words_is_asked_about(book: Phrasebook, make_call: MakeCall) -> None:
     quiet = SpeechSpan(channel=Channel.AGENT, start_ms=100, end_ms=900)
     long = SpeechSpan(channel=Channel.AGENT, start_ms=2000, end_ms=9000)

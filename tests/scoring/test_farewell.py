@@ -8,6 +8,7 @@ from tests.scoring.scripted import (
     A,
     C,
     Judge,
+    Line,
     courtesy,
     make_call,
     make_transcript,
@@ -51,6 +52,21 @@ def test_a_caller_who_hangs_up_mid_sentence(
 ) -> None:
     transcript = make_transcript((channel, 55, end, "您可以带上身份证"))  # type: ignore[arg-type]
     assert judge("farewell", make_call(), transcript).status is status
+
+
+@pytest.mark.parametrize(
+    ("length", "lines", "status"),
+    [
+        (3.0, ((C, 0.5, 1.5, "打错了"),), Status.NA),
+        (3.001, ((C, 0.5, 1.5, "打错了"),), Status.FAIL),
+        (3.0, ((A, 0.3, 1.0, "喂"), (C, 1.2, 2.0, "打错了")), Status.FAIL),
+    ],
+)
+def test_a_call_that_ended_before_a_greeting_was_due(
+    judge: Judge, length: float, lines: tuple[Line, ...], status: Status
+) -> None:
+    call, transcript = make_call(length=length), make_transcript(*lines, length=length)
+    assert judge("farewell", call, transcript).status is status
 
 
 def test_an_agent_who_hangs_up_mid_sentence_is_not_excused(judge: Judge) -> None:

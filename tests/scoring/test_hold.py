@@ -97,6 +97,14 @@ def test_exempt_a_caller_who_asks_to_wait_or_fetches_papers(judge: Judge, words:
     assert (item.status, "来电人要求" in item.explanation) == (Status.NA, True)
 
 
+@pytest.mark.parametrize("words", ["你帮我查一下我的工单", "给我看看办到哪了", "你替我记一下"])
+def test_a_caller_who_wants_something_looked_up_does_not_ask_to_wait(
+    judge: Judge, words: str
+) -> None:
+    transcript = make_transcript((A, 1, 9, "您好"), (C, 10, 12, words), (A, 40, 42, "已经派出去了"))
+    assert judge(RULE, make_call(), transcript).status is Status.FAIL
+
+
 def test_exempt_a_caller_who_holds(judge: Judge) -> None:
     call = make_call(holds=(Hold(start_ms=12_000, end_ms=40_000, by=C),))
     transcript = make_transcript((A, 1, 11, "您好请讲"), (A, 41, 58, "您好"))
