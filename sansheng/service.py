@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,12 +17,12 @@ import structlog
 
 from calls.errors import HandoverError, RecordingError, WarehouseError
 from calls.handover import Spool, Stage
-from calls.hit import Severity
 from phrasebook import book as phrasebook_file
 from portal.accounts import first_run
 from portal.app import create_app
 from portal.ports import Board, LiveCall, TapHealth
 from portal.server import PortalServer
+from sansheng.editions import Editions, prices
 from sansheng.notify import notify
 from sansheng.settings import Settings
 from scoring import calibration, rules
@@ -150,17 +151,7 @@ class Service:
                 LiveCall(call_id=c.call_id, agent=c.agent, state=c.state, since=c.since)
                 for c in self.tap.live()
             ],
-            taps=[
-                tap
-                for child in self.tap.health()
-                for tap in (
-                    TapHealth(name=f"SIP {child.port}", hears=child.running and child.ready),
-                    *(
-                        TapHealth(name=r.name, hears=r.well, detail=f"{r.state} {r.code}")
-                        for r in child.registrations
-                    ),
-                )
-            ],
+            taps=list(_taps(self.tap)),
         )
 
     def _tidy(self, now: float) -> None:
@@ -187,18 +178,14 @@ class Service:
 
     def _open_portal(self) -> None:
         settings = self.settings.portal
-        costs = rules.load(self.settings.scoring.path).file.forbidden_phrase
         app = create_app(
             self.warehouse,
             settings,
             board=self.board,
-            prices={
-                Severity.CRITICAL: costs.critical,
-                Severity.MAJOR: costs.major,
-                Severity.MINOR: costs.minor,
-            },
+            prices=prices(rules.load(self.settings.scoring.path)),
             calibration=calibration,
             book=phrasebook_file.load(self.settings.phrasebook.path),
+            editor=Editions(self.settings),
         )
         portal = PortalServer(app, settings)
         portal.start()
@@ -219,6 +206,17 @@ class Service:
         self.queries.stop()
         self.warehouse.close()
         log.info("service stopped")
+
+
+def _taps(tap: TapSupervisor) -> Iterator[TapHealth]:
+    """All that must hear the PBX: each process, each registration, the feed of its events."""
+    for child in tap.health():
+        yield TapHealth(name=f"SIP {child.port}", hears=child.running and child.ready)
+        for each in child.registrations:
+            yield TapHealth(name=each.name, hears=each.well, detail=f"{each.state} {each.code}")
+    feed = tap.feed_health()
+    if feed is not None:
+        yield TapHealth(name="PBX 信令", hears=not feed.deaf, detail=f"{feed.events} events")
 
 
 def _write_private(path: Path, text: str) -> None:

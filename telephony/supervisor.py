@@ -57,7 +57,8 @@ class TapSupervisor:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._server: HealthServer | None = None
-        self._feed = Feed(settings.feed) if settings.feed.enabled else None
+        self.feed = Feed(settings.feed) if settings.feed.enabled else None
+        """The PBX's own events, where a source of them is set."""
 
     def start(self) -> None:
         """Finish what a kill left, start the processes, and wait until each listens.
@@ -69,13 +70,13 @@ class TapSupervisor:
             self._start()
         except TapError:
             self.kill()
-            if self._feed is not None:
-                self._feed.stop()
+            if self.feed is not None:
+                self.feed.stop()
             raise
 
     def _start(self) -> None:
-        if self._feed is not None:
-            self._feed.start()
+        if self.feed is not None:
+            self.feed.start()
         if self.settings.health_port:
             self._server = HealthServer(
                 self.settings.health_port,
@@ -105,12 +106,12 @@ class TapSupervisor:
                     child.process.wait(max(0.0, deadline - time.monotonic()))
         self.kill()
         self.finish()
-        if self._feed is not None:
+        if self.feed is not None:
             deadline = time.monotonic() + self.settings.feed.wait_s + _GRACE_S
-            while self._feed.waiting and time.monotonic() < deadline:
+            while self.feed.waiting and time.monotonic() < deadline:
                 time.sleep(_LOOK_S)
                 self.finish()
-            self._feed.stop()
+            self.feed.stop()
 
     def kill(self) -> None:
         """Kill every process at once; the calls under way are closed by ``finish``."""
@@ -126,7 +127,7 @@ class TapSupervisor:
     def finish(self) -> list[str]:
         """Finish and hand over every call that no process holds; returns their ids."""
         coding = cast(wav.Coding, self.settings.recording_coding)
-        return finish_live(self.spool, coding, self._feed)
+        return finish_live(self.spool, coding, self.feed)
 
     def health(self) -> list[ChildHealth]:
         """What each process last said."""
@@ -150,7 +151,7 @@ class TapSupervisor:
 
     def feed_health(self) -> FeedHealth | None:
         """How the signalling feed does; None where none is set."""
-        return self._feed.health() if self._feed is not None else None
+        return self.feed.health() if self.feed is not None else None
 
     def live(self) -> list[LiveCall]:
         """The calls under way, as the processes last said (once a second)."""
