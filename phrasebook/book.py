@@ -45,6 +45,10 @@ class Phrase:
     misheard: tuple[str, ...] = ()
     """What a recogniser is known to make of it, normalised."""
     sources: tuple[str, ...] = ()
+    examples: tuple[str, ...] = field(default=(), compare=False)
+    """Sentences in which it must be found, as QA wrote them."""
+    harmless: tuple[str, ...] = field(default=(), compare=False)
+    """Sentences that must not fail for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,8 @@ def _load_folder(folder: Path) -> Phrasebook:
                     forms=forms,
                     misheard=_misheard(forms, head.misheard),
                     sources=written.sources,
+                    examples=written.examples,
+                    harmless=written.harmless,
                 )
     guards = []
     for position, guard in enumerate(head.guard):

@@ -27,6 +27,8 @@ class PhraseSource(_Strict):
     mode: Literal["whole", "phrase"] = "phrase"
     position: Literal["any", "first_agent_turn"] = "any"
     exclude: str = ""
+    examples: tuple[str, ...] = ()
+    harmless: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
     @field_validator("exclude")

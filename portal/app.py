@@ -18,14 +18,16 @@ from portal.accounts import Accounts
 from portal.checks import check
 from portal.clock import Clock, utc_now
 from portal.desk import STATIC, Desk, desk_of, go, page, words_of
+from portal.editions import Editions
 from portal.errors import ChangePasswordFirstError, RefusalError, SignInFirstError
 from portal.headers import SecurityHeaders, harden
 from portal.live_findings import LiveFindings
 from portal.memo import Memo
-from portal.pages import admin, api, calls, doors, figures, live, phrases, qa
-from portal.ports import Board, Calibration, Prices, Store
+from portal.pages import admin, api, calls, doors, editions, figures, live, phrases, qa
+from portal.ports import Board, Calibration, Editor, Prices, Store
 from portal.sessions import DoorToken, Sessions
 from portal.settings import PortalSettings
+from portal.trials import Trials
 from portal.verdicts import PRICES
 
 log = structlog.get_logger()
@@ -49,6 +51,7 @@ def create_app(
     prices: Prices = PRICES,
     calibration: Calibration | None = None,
     book: Phrasebook | None = None,
+    editor: Editor | None = None,
     clock: Clock = utc_now,
     ticks: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
@@ -57,14 +60,15 @@ def create_app(
     ``board`` tells what is going on right now, for the live page; ``live_findings`` is told what
     is heard meanwhile; ``prices`` are the rules' own;
     ``calibration`` counts agreement (without it that page says so);
-    ``book`` is the phrasebook in use (None: the one that is delivered);
+    ``book`` is the phrasebook in use (None: the one that is delivered); ``editor`` reads, tries
+    and publishes editions of phrases and rules (without it there is no workshop);
     ``clock`` and ``ticks`` are the wall clock and the monotonic one.
     """
     app = FastAPI(title="Sansheng", docs_url=None, redoc_url=None, openapi_url=None)
     sessions = Sessions(
         idle_s=settings.session_minutes * 60, longest_s=settings.session_hours * 3600, clock=ticks
     )
-    app.state.desk = Desk(
+    desk = app.state.desk = Desk(
         store=warehouse,
         settings=settings,
         accounts=Accounts(warehouse, settings, clock, on_change=sessions.end_all),
@@ -76,11 +80,13 @@ def create_app(
         prices=prices,
         calibration=calibration,
         book=load() if book is None else book,
+        editions=Editions(warehouse, editor, clock, lambda now: desk.use(now)) if editor else None,
+        trials=Trials(warehouse, editor, clock) if editor else None,
         figures=Memo(_FIGURES_S, ticks),
         waiting=Memo(_QUEUE_S, ticks),
     )
     gate = app.state.gate = Gate(app, check)
-    for room in (doors, figures, calls, qa, phrases, live, admin, api):
+    for room in (doors, figures, calls, qa, phrases, editions, live, admin, api):
         room.add(gate)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     gate.require_rules()

@@ -17,13 +17,15 @@ from portal import filters
 from portal.access import Person, Role
 from portal.accounts import Accounts
 from portal.clock import Clock
+from portal.editions import Editions
 from portal.figures import Overview
 from portal.live_findings import LiveFindings
 from portal.memo import Memo
-from portal.ports import Board, Calibration, Prices, Store
+from portal.ports import Board, Calibration, InUse, Prices, Store
 from portal.reviews import Entry
 from portal.sessions import DoorToken, Session, Sessions
 from portal.settings import PortalSettings
+from portal.trials import Trials
 from portal.words import LANGUAGES, Words, words
 
 STATIC = Path(__file__).parent / "static"
@@ -49,6 +51,7 @@ NAVIGATION = (
     NavItem("/overview", "nav.overview", "bar-chart-3", frozenset({Role.SUPERVISOR, Role.QA})),
     NavItem("/calibration", "nav.calibration", "scale", frozenset({Role.SUPERVISOR, Role.QA})),
     NavItem("/phrases", "nav.phrases", "message-square", frozenset({Role.SUPERVISOR, Role.QA})),
+    NavItem("/editions", "nav.editions", "file-text", frozenset({Role.SUPERVISOR, Role.QA})),
     NavItem("/live", "nav.live", "activity", frozenset({Role.SUPERVISOR})),
     NavItem("/calls", "nav.calls", "phone", frozenset({Role.AGENT, Role.QA, Role.SUPERVISOR})),
     NavItem("/search", "nav.search", "search", frozenset({Role.AGENT, Role.QA, Role.SUPERVISOR})),
@@ -76,7 +79,10 @@ class Desk:
     """What findings cost in the rules in use, so that every state's score is the judge's."""
     calibration: Calibration | None
     book: Phrasebook
-    """The phrasebook in use, shown and tried; the pages never change it."""
+    """The phrasebook in use, shown and tried."""
+    editions: Editions | None
+    """What QA write of phrases and rules; None where nothing can be published."""
+    trials: Trials | None
     figures: Memo[Overview]
     """The overview's figures, kept for a few seconds: every supervisor's screen asks for them."""
     waiting: Memo[list[Entry]]
@@ -97,6 +103,10 @@ class Desk:
             lstrip_blocks=True,
         )
         self.environment.filters.update(filters.table(zone))
+
+    def use(self, published: InUse) -> None:
+        """Show, try and count with what has just been published."""
+        self.book, self.prices = published.book, published.prices
 
     @property
     def session_cookie(self) -> str:

@@ -1,8 +1,9 @@
 """What the portal asks of its neighbours: the warehouse and the service's live board."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
@@ -11,6 +12,7 @@ from calls.call import Call
 from calls.hit import Severity, Status
 from calls.scorecard import Analysis
 from calls.speech import Transcript
+from phrasebook.book import Phrasebook
 
 T = TypeVar("T")
 Params = Mapping[str, object]
@@ -145,6 +147,90 @@ class Judged:
     person: Status
     reviewer: str
     phrase_id: str = ""
+
+
+Files = Mapping[str, str]
+"""An edition of the phrasebook or the rules: file name to text."""
+
+
+class BookKind(StrEnum):
+    """What QA edit: the two books that decide over scores."""
+
+    PHRASES = "phrasebook"
+    RULES = "rules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """An edition that can be read."""
+
+    version: str
+    """Its own version and a hash of its content, as scorecards carry it."""
+    vetoes: Mapping[str, str]
+    """What can veto a call, name to content: a change here wants a second person."""
+    missed: Sequence[str] = ()
+    """Examples that it does not judge as they are written down."""
+    book: Phrasebook | None = None
+    """The phrases, ready to search; None for an edition of the rules."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """One stored call whose scorecard an edition would change."""
+
+    call_id: str
+    agent: str
+    before: float | None
+    after: float | None
+    flagged: Sequence[str]
+    """New fails and reviews: the rule, and the phrase where there is one."""
+    cleared: Sequence[str]
+    needs_audio: int
+    """Phrases that only the recording can settle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What a back-test has found so far; ``changes`` are those of its last step alone."""
+
+    total: int
+    done: int = 0
+    broken: int = 0
+    changed: int = 0
+    needs_audio: int = 0
+    flagged: Mapping[str, int] = field(default_factory=dict)
+    cleared: Mapping[str, int] = field(default_factory=dict)
+    agents: Sequence[tuple[str, int, float, float]] = ()
+    """Agent, calls, mean score before and after; the hardest hit first."""
+    changes: Sequence[Changed] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InUse:
+    """What the pages themselves use of the two books."""
+
+    book: Phrasebook
+    prices: Prices
+
+
+class Editor(Protocol):
+    """The phrasebook and the rules as files: read, checked, tried and published."""
+
+    def files(self, kind: BookKind) -> Files:
+        """The files in use."""
+        ...
+
+    def check(self, kind: BookKind, files: Files) -> Checked:
+        """Read an edition. Errors: SanshengError with the file, the line and the nearest key."""
+        ...
+
+    def backtest(self, kind: BookKind, files: Files) -> Generator[Trial, None, None]:
+        """Score the stored calls anew, a step at a time; closing it stops."""
+        ...
+
+    def publish(self, kind: BookKind, files: Files) -> InUse:
+        """Put the files where service, workers and commands read them, all or nothing."""
+        ...
 
 
 class Share(Protocol):

@@ -19,6 +19,8 @@ log = structlog.get_logger()
 _BACKLOG = 512
 _GRACE_S = 2
 """Whole seconds that open answers may take to end when the service stops; then they are cut."""
+_TRIAL_S = 10.0
+"""What a back-test may take to finish its step; then its process is cut off from the warehouse."""
 _LAST_S = 1.0
 """What cut answers may take to unwind."""
 
@@ -80,7 +82,8 @@ class PortalServer:
         return self.url
 
     def stop(self) -> None:
-        """Stop taking requests, end live boards, let other answers end, and wait: 3 s at most.
+        """Stop taking requests, end live boards, let other answers end, and wait: 3 s at most (with
+        a back-test under way 10 s more).
 
         Safe before ``start``, and more than once.
         """
@@ -89,6 +92,8 @@ class PortalServer:
         until = time.monotonic() + _GRACE_S + _LAST_S
         if self._watch is not None:
             self._watch.stop(_LAST_S)
+        if self._app.state.desk.trials is not None:
+            self._app.state.desk.trials.close(_TRIAL_S)
         if self._thread is not None:
             self._thread.join(until - time.monotonic())
             if self._thread.is_alive():

@@ -62,6 +62,11 @@ class Settings(BaseModel):
         return self.data_dir / "query.sock"
 
     @property
+    def published_dir(self) -> Path:
+        """The phrasebook and the rules that were published in the portal."""
+        return self.data_dir / "published"
+
+    @property
     def first_login(self) -> Path:
         """The first administrator's name and password, until somebody removes the file."""
         return self.data_dir / "first-login.txt"
@@ -80,7 +85,26 @@ def find(path: Path | None = None) -> Path | None:
 def load(path: Path | None = None) -> Settings:
     """Read the settings file that ``find`` finds; without one, every default.
 
-    Errors: SettingsError naming the file, the key and the nearest known key.
+    What was published in the portal is in use. Errors: SettingsError naming the file, the key and
+    the nearest known key.
     """
     found = find(path)
-    return Settings() if found is None else load_model(found, Settings)
+    return in_use(Settings() if found is None else load_model(found, Settings))
+
+
+def in_use(settings: Settings) -> Settings:
+    """The settings with the phrasebook and the rules that were last published in the portal.
+
+    A published one counts before ``phrasebook.path`` and ``scoring.path``. Its path names one
+    edition, whose files never change: who loads it while another is published reads one whole.
+    """
+    phrases = settings.published_dir / "phrasebook"
+    rules = settings.published_dir / "rules"
+    rooms: dict[str, BaseModel] = {}
+    if phrases.is_dir():
+        path = phrases.resolve()
+        rooms["phrasebook"] = settings.phrasebook.model_copy(update={"path": path})
+    if rules.is_dir():
+        path = rules.resolve() / "rules.toml"
+        rooms["scoring"] = settings.scoring.model_copy(update={"path": path})
+    return settings.model_copy(update=rooms)

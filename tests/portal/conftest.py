@@ -16,6 +16,8 @@ from portal.accounts import Accounts
 from portal.app import create_app
 from portal.server import PortalServer
 from portal.settings import PortalSettings
+from sansheng.editions import Editions
+from sansheng.settings import Settings
 from tests.peers.hotline import AGENTS, NOW, PASSWORD, USERS, hand_over, stories
 from warehouse.store import Warehouse
 
@@ -95,9 +97,19 @@ def clocks() -> Clocks:
 
 
 @pytest.fixture
-def app(warehouse: Warehouse, clocks: Clocks) -> FastAPI:
+def editor(tmp_path: Path) -> Editions:
+    """The editor of the service, over the test's own data folder."""
+    return Editions(Settings(data_dir=tmp_path / "data"))
+
+
+@pytest.fixture
+def app(warehouse: Warehouse, clocks: Clocks, editor: Editions) -> FastAPI:
     return create_app(
-        warehouse, PortalSettings(), clock=lambda: clocks.wall, ticks=lambda: clocks.ticks
+        warehouse,
+        PortalSettings(),
+        editor=editor,
+        clock=lambda: clocks.wall,
+        ticks=lambda: clocks.ticks,
     )
 
 

@@ -18,7 +18,15 @@ WHO = {
     Role.SUPERVISOR: "banzhang",
     Role.ADMIN: "root",
 }
-FILLED = {"{call_id}": "call-00", "{appeal_id}": "1", "{user_id}": "liqiang", "{token_id}": "x"}
+FILLED = {
+    "{call_id}": "call-00",
+    "{appeal_id}": "1",
+    "{user_id}": "liqiang",
+    "{token_id}": "x",
+    "{edition_id}": "1",
+    "{phrase_id}": "new",
+    "{name}": "book.toml",
+}
 
 
 def gate_of(app: FastAPI) -> Gate:
