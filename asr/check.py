@@ -9,12 +9,13 @@ the middle of an utterance would be punished for how it starts.
 import math
 import tomllib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from asr.engine import Claim, Engine
+from asr.lanes import in_lanes
 from asr.windows import pack, render, widen
 from calls.call import Channel
 from calls.hit import Candidate, Kind, Reading
@@ -71,21 +72,29 @@ def check(
                 else _around(candidate, transcript.duration_ms)
             )
             by_place[place].append(index)
-    for place, indices in by_place.items():
+
+    def ask(place: SpeechSpan) -> list[tuple[int, Reading]]:
         [window] = pack([place])
         samples = render(window, [place], recording, channels)
-        questions = {index: _question(transcript, candidates[index]) for index in indices}
+        questions = {i: _question(transcript, candidates[i]) for i in by_place[place]}
         claims = list(dict.fromkeys(c for q in questions.values() for c in q.claims))
         scores = dict(zip(claims, engine.score(samples, claims), strict=True))
-        for index, question in questions.items():
-            phrase_logprob = max(scores[claim] for claim in question.phrase)
-            heard_logprob = scores[question.heard] if question.heard else phrase_logprob
-            readings[index] = Reading(
-                phrase_logprob=round(phrase_logprob, 3),
-                heard_logprob=round(heard_logprob, 3),
-                probability=round(calibration().probability(phrase_logprob, heard_logprob), 3),
-            )
+        return [(index, _reading(question, scores)) for index, question in questions.items()]
+
+    for answers in in_lanes(engine.lanes, ask, by_place):
+        for index, reading in answers:
+            readings[index] = reading
     return readings
+
+
+def _reading(question: "_Question", scores: Mapping[Claim, float]) -> Reading:
+    phrase_logprob = max(scores[claim] for claim in question.phrase)
+    heard_logprob = scores[question.heard] if question.heard else phrase_logprob
+    return Reading(
+        phrase_logprob=round(phrase_logprob, 3),
+        heard_logprob=round(heard_logprob, 3),
+        probability=round(calibration().probability(phrase_logprob, heard_logprob), 3),
+    )
 
 
 def _is_plain_courtesy(candidate: Candidate) -> bool:

@@ -58,7 +58,11 @@ class Engine(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """Windows worth giving at once."""
+        """Windows worth giving in one call."""
+
+    @property
+    def lanes(self) -> int:
+        """Calls of ``hear`` and ``score`` worth making at once, each from a thread of its own."""
 
     def hear(self, windows: Sequence[Samples], prompt: str = "") -> list[Heard]:
         """Transcribe windows of at most 30 s; ``prompt`` biases towards its words.

@@ -21,6 +21,8 @@ TRANSCRIPT_FILE = "transcript.json"
 ANALYSIS_FILE = "analysis.json"
 RECORDING_FILE = "recording.wav"
 JOURNAL_FILE = "journal.jsonl"
+DRAFT_FILE = "draft.json"
+"""What was heard while the call went on."""
 REASON_FILE = "reason.txt"
 _LOCK_FILE = ".lock"
 
@@ -95,17 +97,20 @@ class Spool:
         return [path for _, path in sorted(found)]
 
     @contextmanager
-    def claim(self, folder: Path) -> Iterator[bool]:
-        """Hold a folder for this process; yields False when another process holds or moved it."""
+    def claim(self, folder: Path, name: str = _LOCK_FILE) -> Iterator[bool]:
+        """Hold a folder for this process; yields False when another process holds or moved it.
+
+        ``name`` is another lock's, for who only looks at a folder that a stage works on.
+        """
         try:
-            lock = (folder / _LOCK_FILE).open("a")
+            lock = (folder / name).open("a")
         except (FileNotFoundError, NotADirectoryError):
             yield False
             return
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                mine = os.fstat(lock.fileno()).st_ino == (folder / _LOCK_FILE).stat().st_ino
+                mine = os.fstat(lock.fileno()).st_ino == (folder / name).stat().st_ino
             except (BlockingIOError, FileNotFoundError):
                 mine = False
             yield mine

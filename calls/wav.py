@@ -22,6 +22,8 @@ Form = Literal["WAV", "FLAC", "OGG"]
 """What a file is; OPUS is the one coding of OGG, PCM_16 that of FLAC."""
 
 _RIFF_HEADER = 12
+_RATE_AT = 24
+"""Where a WAV that begins with its fmt chunk has its sample rate."""
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 
 
@@ -63,6 +65,24 @@ def read(path: Path, channel: int, *, start_ms: int = 0, end_ms: int | None = No
         file.seek(first)
         block: Samples = file.read(max(0, last - first), dtype="float32", always_2d=True)
     return np.ascontiguousarray(block[:, channel])
+
+
+def peek(path: Path, *, start_ms: int = 0) -> tuple[Samples, int]:
+    """What a mono PCM WAV that is still being written holds from a time on, and its sample rate.
+
+    Its header does not yet tell its length. Errors: RecordingError.
+    """
+    try:
+        with path.open("rb") as file:
+            data = _find_data(file, path)
+            file.seek(_RATE_AT)
+            rate = int(struct.unpack("<I", file.read(4))[0])
+            first = min(start_ms * rate // 1000 * 2, data.rest)
+            file.seek(data.at + 4 + first)
+            raw = file.read((data.rest - first) // 2 * 2)
+    except OSError as error:
+        raise RecordingError(f"{path} cannot be read ({error.strerror})") from error
+    return (np.frombuffer(raw, "<i2") / 32768).astype(np.float32), rate
 
 
 def blocks(path: Path, *, block_ms: int = 30_000) -> Iterator[Samples]:

@@ -1,15 +1,17 @@
 """A recorded call through the ears, the phrasebook and the judge."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asr.check import check
+from asr.draft import Draft
 from asr.ears import transcribe
 from asr.engine import Engine, open_engine
 from calls import wav
 from calls.call import Call, Channel
 from calls.errors import RecordingError
+from calls.hit import Hit, Kind, Severity
 from calls.scorecard import Analysis, Versions
 from calls.sides import assign
 from calls.speech import Transcript
@@ -52,16 +54,27 @@ class Pipeline:
             hotwords=settings.asr.hotwords,
         )
 
+    def with_books(self, settings: Settings) -> "Pipeline":
+        """The same engine with the phrasebook and the rules that the settings now name."""
+        return replace(
+            self,
+            book=phrasebook_file.load(settings.phrasebook.path),
+            rules=rules_file.load(settings.scoring.path),
+        )
+
     def analyse(
         self,
         call: Call,
         recording: Path | None,
         progress: Callable[[float], None] | None = None,
+        *,
+        draft: Draft | None = None,
     ) -> Analysed:
         """Transcribe, search, check and score one call.
 
-        ``recording`` is where the call's WAV lies; None for a call without one. ``progress`` is
-        told the share done, 0–1. A torn or empty recording is a RecordingError.
+        ``recording`` is where the call's WAV lies; None for a call without one. ``draft`` is what
+        was heard of it while it went on. ``progress`` is told the share done, 0–1. A torn or empty
+        recording is a RecordingError.
         """
         if recording is None:
             card = score(call, None, (), self.rules, self._versions(None))
@@ -79,6 +92,7 @@ class Pipeline:
             recording,
             channels,
             hotwords=self.hotwords,
+            draft=draft,
             progress=progress,
         )
         if call.recording is not None:
@@ -88,6 +102,23 @@ class Pipeline:
         hits = decide(self.book, transcript, candidates, readings)
         card = score(call, transcript, hits, self.rules, self._versions(transcript))
         return Analysed(call, transcript, Analysis(scorecard=card, hits=hits))
+
+    def warn(self, heard: Transcript, since_ms: int, recording: Path) -> tuple[Hit, ...]:
+        """The critical phrases that were said from ``since_ms`` on in a part of a call.
+
+        ``recording`` has both sides apart, in the times of ``heard``. By words only: what meaning
+        alone would say waits for the end of the call.
+        """
+        candidates = [
+            candidate
+            for candidate in search(self.book, heard)
+            if candidate.severity is Severity.CRITICAL
+            and candidate.kind is Kind.FORBIDDEN
+            and candidate.by != "meaning"
+            and candidate.start_ms >= since_ms
+        ]
+        readings = check(self.engine, recording, tuple(Channel), heard, candidates)
+        return decide(self.book, heard, candidates, readings)
 
     def _versions(self, transcript: Transcript | None) -> Versions:
         return Versions(

@@ -20,9 +20,11 @@ from calls.handover import Spool, Stage
 from phrasebook import book as phrasebook_file
 from portal.accounts import first_run
 from portal.app import create_app
-from portal.ports import Board, LiveCall, TapHealth
+from portal.live_findings import LiveFindings
+from portal.ports import Board, LiveCall, LiveFinding, TapHealth
 from portal.server import PortalServer
 from sansheng.editions import Editions, prices
+from sansheng.listener import Warnings
 from sansheng.notify import notify
 from sansheng.settings import Settings
 from scoring import calibration, rules
@@ -99,6 +101,8 @@ class Service:
             command.append(str(config.resolve()))
         self.workers = [Worker(command) for _ in range(settings.workers)]
         self._stop = threading.Event()
+        self.warnings = Warnings(self.spool)
+        self.live_findings = LiveFindings()
         self._tidy_at = 0.0
 
     def stop(self) -> None:
@@ -114,6 +118,7 @@ class Service:
                 for worker in self.workers:
                     worker.tend(now)
                 self._tidy(now)
+                self._tell_warnings()
                 if not self.ingest():
                     self._stop.wait(_LOOK_S)
         finally:
@@ -141,6 +146,21 @@ class Service:
             done += 1
             log.info("ingested", call_id=folder.name)
         return done
+
+    def _tell_warnings(self) -> None:
+        """Pass on what the workers heard in calls under way."""
+        for call_id, agent, warned in self.warnings.fresh():
+            self.live_findings.tell(
+                LiveFinding(
+                    call_id=call_id,
+                    agent=agent,
+                    family=warned.family,
+                    severity=warned.severity,
+                    status=warned.status,
+                    at_ms=warned.at_ms,
+                    heard_at=warned.heard_at,
+                )
+            )
 
     def board(self) -> Board:
         """What is going on right now, for the portal's live page."""
@@ -182,6 +202,7 @@ class Service:
             self.warehouse,
             settings,
             board=self.board,
+            live_findings=self.live_findings,
             prices=prices(rules.load(self.settings.scoring.path)),
             calibration=calibration,
             book=phrasebook_file.load(self.settings.phrasebook.path),

@@ -13,28 +13,33 @@ from calls.call import Call
 from calls.codec import read_record, write_bytes, write_record
 from calls.errors import EngineError, SanshengError
 from calls.handover import ANALYSIS_FILE, CALL_FILE, TRANSCRIPT_FILE, Spool, Stage
+from sansheng.listener import Listener, read_draft
 from sansheng.log import configure
 from sansheng.pipeline import Pipeline
-from sansheng.settings import Settings, load
+from sansheng.settings import Settings, in_use, load
 
 log = structlog.get_logger()
 
 _LOOK_S = 0.2
 """How often an idle worker looks into the spool."""
+_ROUND = 10
+"""Calls until a worker looks whether the phrasebook or the rules have changed."""
+_NICE = 10
+"""The tap's processes come first: a late scorecard hurts nobody, a late packet does."""
 _ATTEMPTS_FILE = ".attempts"
 _MOST_ATTEMPTS = 3
 """A call on which the worker died this often is set aside, so that the others go on."""
 
 
 def work_off(pipeline: Pipeline, spool: Spool, stop: threading.Event) -> int:
-    """Analyse every recorded call that waits; returns how many were handed on.
+    """Analyse the recorded calls that wait, some at once; returns how many were handed on.
 
     One bad call is set aside with its reason and never stops the others; an engine error that may
     pass leaves the call where it is for the next round.
     """
     done = 0
     for folder in spool.claimed(Stage.RECORDED):
-        if stop.is_set():
+        if stop.is_set() or done >= _ROUND:
             break
         try:
             _count_attempt(folder)
@@ -56,7 +61,7 @@ def analyse_folder(pipeline: Pipeline, folder: Path) -> None:
     """Analyse the call in a hand-over folder and write the results beside it."""
     call = read_record(folder / CALL_FILE, Call)
     recording = folder / call.recording.path if call.recording else None
-    analysed = pipeline.analyse(call, recording)
+    analysed = pipeline.analyse(call, recording, draft=read_draft(folder))
     if analysed.transcript is not None:
         write_record(folder / TRANSCRIPT_FILE, analysed.transcript)
     write_record(folder / ANALYSIS_FILE, analysed.analysis)
@@ -83,15 +88,22 @@ def run(settings: Settings, spool: Spool, stop: threading.Event) -> None:
     """Work until told to stop, or until the service that started this process is gone."""
     parent = os.getppid()
     pipeline = Pipeline.open(settings)
+    listener = Listener(spool)
     log.info("worker ready")
     while not stop.is_set() and os.getppid() == parent:
-        if not work_off(pipeline, spool, stop):
+        if (now := in_use(settings)) != settings:
+            settings, pipeline = now, pipeline.with_books(now)
+            log.info("books changed", phrases=pipeline.book.version, rules=pipeline.rules.version)
+        if work_off(pipeline, spool, stop):
+            continue
+        if not (settings.asr.during_call and listener.listen(pipeline)):
             stop.wait(_LOOK_S)
 
 
 def main(arguments: list[str]) -> int:
     """``python -m sansheng.worker CONFIG``: started by the service, not by hand."""
     configure()
+    os.nice(_NICE)
     stop = threading.Event()
 
     def on_signal(_signal: int, _frame: FrameType | None) -> None:

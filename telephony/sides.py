@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from calls import wav
 from calls.call import Channel, Recording
 from calls.errors import RecordingError
 from calls.handover import RECORDING_FILE
-from telephony.journal import StreamFile
+from telephony.journal import StreamFile, read_journal
 
 PIPELINE_MS = 12
 """What a recording lags: a frame waits for the conference bridge's next tick (0–20 ms) and in the
@@ -56,6 +58,49 @@ def gather(
         sample_rate=info.sample_rate,
         duration_ms=info.duration_ms,
         complete=whole,
+    )
+
+
+def whose(folder: Path) -> dict[str, str]:
+    """Whose voice each file of a call carries; an empty one where nobody knows yet.
+
+    Errors: HandoverError.
+    """
+    return {stream.file: stream.side or "" for stream in _streams(folder)}
+
+
+def so_far(folder: Path, target: Path, start_ms: int) -> bool:
+    """Write both sides of a call under way, from ``start_ms`` of its recording to now, to a WAV.
+
+    False, with nothing written, while it is not answered or nobody can say whose voice is whose.
+    Errors: HandoverError, RecordingError.
+    """
+    heard = [stream for stream in _streams(folder) if (folder / stream.file).is_file()]
+    if {stream.side for stream in heard} != set(Channel):
+        return False
+    sides: dict[Channel | None, wav.Samples] = {}
+    rate = 0
+    for stream in heard:
+        # A stream's own start and lag, and what every recording lags, as the finished one has it.
+        skip = start_ms - stream.start_ms + stream.lag_ms + PIPELINE_MS
+        samples, rate = wav.peek(folder / stream.file, start_ms=max(0, skip))
+        own = np.pad(samples, (max(0, -skip) * rate // 1000, 0))
+        before = sides.get(stream.side, np.zeros(0, np.float32))
+        both = np.zeros(max(len(own), len(before)), np.float32)
+        both[: len(before)] += before
+        both[: len(own)] += own
+        sides[stream.side] = both
+    length = min(map(len, sides.values()))
+    if not length:
+        return False
+    pair = np.stack([sides[channel][:length] for channel in Channel], axis=1)
+    wav.write(target, np.clip(pair, -1, 1), rate)
+    return True
+
+
+def _streams(folder: Path) -> tuple[StreamFile, ...]:
+    return read_journal(folder).streams or tuple(
+        StreamFile(file=side_file(channel), label="", side=channel) for channel in Channel
     )
 
 

@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from asr.draft import Draft
 from calls.call import Call, Mode
 from calls.codec import read_record, write_record
 from calls.errors import EngineError, RecordingError
@@ -27,8 +28,10 @@ class FailingPipeline:
     errors: dict[str, Exception] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
 
-    def analyse(self, call: Call, recording: Path | None) -> Analysed:
-        del recording
+    def analyse(
+        self, call: Call, recording: Path | None, *, draft: Draft | None = None
+    ) -> Analysed:
+        del recording, draft
         self.seen.append(call.call_id)
         if call.call_id in self.errors:
             raise self.errors[call.call_id]
@@ -108,10 +111,12 @@ def test_an_error_that_may_pass_leaves_the_call(spool: Spool) -> None:
 class DeadlyPipeline(FailingPipeline):
     """A call on which the C library under the worker dies."""
 
-    def analyse(self, call: Call, recording: Path | None) -> Analysed:
+    def analyse(
+        self, call: Call, recording: Path | None, *, draft: Draft | None = None
+    ) -> Analysed:
         if call.call_id == "a":
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().analyse(call, recording)
+        return super().analyse(call, recording, draft=draft)
 
 
 def _work_and_die(root: Path) -> None:
