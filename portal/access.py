@@ -62,6 +62,8 @@ class Person:
     """The ``Call.agent`` whose calls are this person's own."""
     must_change: bool = False
     """The password has expired or was set by somebody else: only the password page opens."""
+    second: str = ""
+    """What the second factor still wants: ``code``, ``enrol`` (the role asks for one), nothing."""
 
     def has(self, roles: Iterable[Role]) -> bool:
         """Whether the person has any of these roles."""

@@ -17,9 +17,12 @@ from portal import passwords
 from portal.access import Person, Role
 from portal.clock import Clock, utc_now
 from portal.ports import Cursor, Store
+from portal.second_factor import SecondFactors
 from portal.settings import PortalSettings
 
 FIRST_USER = "admin"
+CODE, ENROL = "code", "enrol"
+"""What the second factor wants of a person whose password was right."""
 _WINDOW = timedelta(minutes=15)
 _FIRST_PASSWORD_LENGTH = 16
 _SELECT = (
@@ -72,8 +75,12 @@ class Accounts:
     clock: Clock = utc_now
     on_change: Callable[[str], None] = lambda _user_id: None
     """Told the user whose sessions must end."""
+    second_factors: SecondFactors = field(init=False)
     _failures: dict[str, deque[datetime]] = field(default_factory=dict)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.second_factors = SecondFactors(self.store)
 
     def sign_in(self, user_id: str, password: str, address: str) -> tuple[Outcome, Person | None]:
         """Check a password; wrong ones count, lock the account and throttle the address.
@@ -100,12 +107,60 @@ class Accounts:
         if not right:
             self._note_failure(address, now)
             return self._wrong(row, now, address), None
-        self._update(user_id, failed=0, locked_until=None)
+        second = self._second(row)
+        if second != CODE:
+            self._update(user_id, failed=0, locked_until=None)
         if passwords.outdated(row["password_hash"]):
             self._update(user_id, password_hash=passwords.new_hash(password))
         expired = now - row["password_at"] > timedelta(days=self.settings.password_days)
-        self.store.audit(user_id, "login", address)
-        return Outcome.OK, _person(row, must_change=row["must_change"] or expired)
+        self.store.audit(user_id, "password_right" if second == CODE else "login", address)
+        return Outcome.OK, _person(row, must_change=row["must_change"] or expired, second=second)
+
+    def second_step(self, user_id: str, code: str, address: str) -> Outcome:
+        """Check the code after the password; wrong ones count towards the same lock-out.
+
+        The count is only set back when both were right, so that a known password buys no guesses.
+        """
+        with self._one_at_a_time:
+            now = self.clock()
+            row = self._row(user_id)
+            if row is None or row["disabled"]:
+                return Outcome.WRONG
+            if row["locked_until"] is not None and now < row["locked_until"]:
+                return Outcome.LOCKED
+            if self.second_factors.matches(user_id, code, now):
+                self._update(user_id, failed=0, locked_until=None)
+                self.store.audit(user_id, "login", address, {"second": 1})
+                return Outcome.OK
+            self._note_failure(address, now)
+            outcome = self._wrong(row, now, address)
+            if outcome is Outcome.LOCKED:
+                self.on_change(user_id)
+            return outcome
+
+    def enrol(self, user_id: str, code: str) -> list[str]:
+        """Turn the second factor on; the recovery codes to show once, none for a wrong code."""
+        with self._one_at_a_time:
+            codes = self.second_factors.confirm(user_id, code, self.clock())
+        if codes:
+            self.store.audit(user_id, "second_factor_on", user_id)
+        return codes
+
+    def drop_second_factor(self, user_id: str, *, by: str) -> None:
+        """Take a second factor away: by oneself, or by an administrator for a lost telephone."""
+        self.get(user_id)
+        self.second_factors.remove(user_id)
+        self.store.audit(by, "second_factor_off", user_id)
+        self.on_change(user_id)
+
+    def needs_second(self, person: Person) -> bool:
+        """Whether the settings want a second factor of one of the person's roles."""
+        return person.has(frozenset(Role(name) for name in self.settings.second_factor))
+
+    def _second(self, row: dict[str, Any]) -> str:
+        if self.second_factors.enrolled(row["user_id"]):
+            return CODE
+        return ENROL if self.needs_second(_person(row, must_change=False)) else ""
 
     def change_password(self, user_id: str, old: str, new: str) -> list[str]:
         """Change one's own password; returns the rules that it breaks (word keys), none when done.
@@ -357,7 +412,7 @@ def _account(row: dict[str, Any]) -> Account:
     )
 
 
-def _person(row: dict[str, Any], *, must_change: bool) -> Person:
+def _person(row: dict[str, Any], *, must_change: bool, second: str = "") -> Person:
     return Person(
         user_id=row["user_id"],
         name=row["name"],
@@ -365,4 +420,5 @@ def _person(row: dict[str, Any], *, must_change: bool) -> Person:
         team=row["team"],
         agent=row["agent"],
         must_change=must_change,
+        second=second,
     )

@@ -19,11 +19,16 @@ from portal.checks import check
 from portal.clock import Clock, utc_now
 from portal.desk import STATIC, Desk, desk_of, go, page, words_of
 from portal.editions import Editions
-from portal.errors import ChangePasswordFirstError, RefusalError, SignInFirstError
+from portal.errors import (
+    ChangePasswordFirstError,
+    RefusalError,
+    SecondFactorFirstError,
+    SignInFirstError,
+)
 from portal.headers import SecurityHeaders, harden
 from portal.live_findings import LiveFindings
 from portal.memo import Memo
-from portal.pages import admin, api, calls, doors, editions, figures, live, phrases, qa
+from portal.pages import admin, api, calls, doors, editions, figures, live, phrases, qa, second
 from portal.ports import Board, Calibration, Editor, Prices, Store
 from portal.sessions import DoorToken, Sessions
 from portal.settings import PortalSettings
@@ -86,7 +91,7 @@ def create_app(
         waiting=Memo(_QUEUE_S, ticks),
     )
     gate = app.state.gate = Gate(app, check)
-    for room in (doors, figures, calls, qa, phrases, editions, live, admin, api):
+    for room in (doors, second, figures, calls, qa, phrases, editions, live, admin, api):
         room.add(gate)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     gate.require_rules()
@@ -116,6 +121,8 @@ def _refuse(request: Request, error: Exception) -> Response:
             asked = request.url.path if request.method == "GET" else ""
             query = urlencode({"next": asked}) if asked.strip("/") else ""
             return go(request, f"/login?{query}" if query else "/login")
+        if isinstance(error, SecondFactorFirstError):
+            return go(request, "/second")
         if isinstance(error, ChangePasswordFirstError):
             return go(request, "/password")
     return _answer(request, error.status, error.code, **error.values)

@@ -7,13 +7,20 @@ from starlette.concurrency import run_in_threadpool
 
 from portal.access import Rule
 from portal.desk import desk_of
-from portal.errors import ChangePasswordFirstError, SignInFirstError, forbidden, stale_form
+from portal.errors import (
+    ChangePasswordFirstError,
+    SecondFactorFirstError,
+    SignInFirstError,
+    forbidden,
+    stale_form,
+)
 from portal.tokens import Tokens
 
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-_OPEN_TO_ALL_SIGNED_IN = frozenset({"/password", "/logout", "/preferences"})
+_OPEN_TO_ALL_SIGNED_IN = frozenset({"/password", "/logout", "/preferences", "/second"})
+_OPEN_BEFORE_SECOND = frozenset({"/second", "/logout"})
 
 
 async def check(request: Request, rule: Rule) -> None:
@@ -31,6 +38,8 @@ async def check(request: Request, rule: Rule) -> None:
         raise SignInFirstError
     request.state.session = session
     request.state.person = session.person
+    if session.person.second and rule.path not in _OPEN_BEFORE_SECOND:
+        raise SecondFactorFirstError
     if session.person.must_change and rule.path not in _OPEN_TO_ALL_SIGNED_IN:
         raise ChangePasswordFirstError
     if not session.person.has(rule.roles):

@@ -25,6 +25,13 @@ class ChangePasswordFirstError(RefusalError):
         super().__init__(403, "change_password_first")
 
 
+class SecondFactorFirstError(RefusalError):
+    """The password was right, the second factor is still due: a browser is sent there."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "second_factor_first")
+
+
 def forbidden() -> RefusalError:
     """The role does not open this page."""
     return RefusalError(403, "forbidden")

@@ -78,6 +78,9 @@ class PortalSettings(BaseModel):
     lock_minutes: int = Field(
         default=30, ge=1, le=1440, description="Minutes that an account is locked."
     )
+    second_factor: tuple[Literal["agent", "qa", "supervisor", "admin"], ...] = Field(
+        default=(), description="Roles that must sign in with a second factor (TOTP)."
+    )
     address_failures: int = Field(
         default=50,
         ge=5,

@@ -41,6 +41,7 @@ def _users_page(request: Request, *, added: str = "", fault: str = "") -> Respon
         "accounts": known,
         "now": desk.clock(),
         "roles": list(Role),
+        "second": desk.accounts.second_factors.users(),
         "fault": fault,
         "added": added if added in {a.user_id for a in known} else "",
         "least": desk.settings.password_length,
@@ -78,7 +79,7 @@ def add_user(
 
 
 def change_user(request: Request, user_id: str, action: Word, password: Word = "") -> Response:
-    """Close, open or unlock an account, or set its password."""
+    """Close, open or unlock an account, set its password, take a lost second factor away."""
     desk, by = desk_of(request), person_of(request).user_id
     try:
         match action:
@@ -86,6 +87,8 @@ def change_user(request: Request, user_id: str, action: Word, password: Word = "
                 desk.accounts.set_disabled(user_id, action == "disable", by=by)
             case "unlock":
                 desk.accounts.unlock(user_id, by=by)
+            case "drop_second":
+                desk.accounts.drop_second_factor(user_id, by=by)
             case "reset":
                 desk.accounts.reset_password(user_id, password, by=by)
             case _:

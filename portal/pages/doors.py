@@ -7,7 +7,7 @@ from fastapi import Form, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from portal.access import EVERYONE, Gate
+from portal.access import EVERYONE, Gate, Person
 from portal.accounts import Outcome
 from portal.desk import (
     THEMES,
@@ -85,19 +85,26 @@ async def login(
         throttled = outcome is Outcome.THROTTLED
         fault, status = ("login.throttled", 429) if throttled else ("login.wrong", 401)
         return _login_page(request, next=next, user_id=user_id, fault=fault, status=status)
-    secure = desk.settings.tls_proxy
-    desk.sessions.end(request.cookies.get(desk.session_cookie))
     where = "/password" if person.must_change else local_path(next, home_of(person))
-    response = RedirectResponse(where, status_code=303)
+    if person.second:
+        where = f"/second?{urlencode({'next': next})}"
+    response = enter(request, RedirectResponse(where, status_code=303), person)
+    response.delete_cookie(_DOOR_COOKIE)
+    return response
+
+
+def enter(request: Request, response: Response, person: Person) -> Response:
+    """Open a session under a new identifier and hand its cookie out with an answer."""
+    desk = desk_of(request)
+    desk.sessions.end(request.cookies.get(desk.session_cookie))
     response.set_cookie(
         desk.session_cookie,
         desk.sessions.begin(person),
         httponly=True,
         samesite="strict",
-        secure=secure,
+        secure=desk.settings.tls_proxy,
         path="/",
     )
-    response.delete_cookie(_DOOR_COOKIE)
     return response
 
 

@@ -80,6 +80,14 @@ def passwd(user_id: UserId, config: Config = None) -> None:
     typer.echo(f"{user_id} has a new password", err=True)
 
 
+@app.command("drop-second", epilog="Example:  sansheng user drop-second admin")
+def drop_second(user_id: UserId, config: Config = None) -> None:
+    """Take away the second factor of somebody whose telephone and recovery codes are lost."""
+    with _accounts(config) as accounts:
+        accounts.drop_second_factor(user_id, by="cli")
+    typer.echo(f"{user_id} signs in without a code", err=True)
+
+
 @app.command("list", epilog="Example:  sansheng user list")
 def list_users(config: Config = None) -> None:
     """List every user with roles, team, extension and state."""

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyotp
 import pytest
 from openpyxl import load_workbook
 from typer.testing import CliRunner
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 from calls.errors import SanshengError
 from portal.access import Role
 from portal.accounts import Accounts, Outcome
+from portal.second_factor import SecondFactors
 from sansheng.commands import query, report, user
 from tests.peers.hotline import PASSWORD
 from warehouse.store import Warehouse
@@ -30,6 +33,19 @@ def run(app: object, *arguments: str, stdin: str = "") -> str:
     outcome = CliRunner().invoke(app, arguments, input=stdin, catch_exceptions=False)  # type: ignore[arg-type]
     assert outcome.exit_code == 0, outcome.output
     return outcome.stdout
+
+
+def test_a_lost_second_factor_is_taken_away(config: Path, tmp_path: Path) -> None:
+    opened = Warehouse.open(tmp_path / "data" / "sansheng.duckdb")
+    now = datetime.now(UTC)
+    factors = SecondFactors(opened)
+    secret = factors.begin("wangli").secret
+    assert factors.confirm("wangli", pyotp.TOTP(secret).at(now), now)
+    opened.close()
+    run(user.app, "drop-second", "wangli", "-c", str(config))
+    opened = Warehouse.open(tmp_path / "data" / "sansheng.duckdb")
+    assert not SecondFactors(opened).enrolled("wangli")
+    opened.close()
 
 
 def test_a_user_comes_changes_and_goes(config: Path) -> None:

@@ -10,7 +10,7 @@ from portal.words import LANGUAGES, words
 
 ROOM = Path(__file__).parents[2] / "portal"
 USED = re.compile(r"""\bt\(\s*["']([a-z_]+\.[a-z_0-9]+)["']""")
-BY_NAME = re.compile(r'"((?:password|login|users|nav)\.[a-z_]+)"')
+BY_NAME = re.compile(r'"((?:password|login|users|nav|second)\.[a-z_]+)"')
 """Keys that a page is handed by name: faults, the menu."""
 GROUPS = (
     *("role.", "status.", "severity.", "veto.", "channel.", "ended.", "reason.", "rule.", "by."),
