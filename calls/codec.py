@@ -24,6 +24,11 @@ def to_json(record: Any) -> bytes:
     return msgspec.json.format(msgspec.json.encode({"schema": SCHEMA, **body}), indent=1)
 
 
+def to_line(record: Any) -> bytes:
+    """What ``to_json`` gives, on one line: for stores that hold millions of records."""
+    return b'{"schema":%d,' % SCHEMA + msgspec.json.encode(record)[1:]
+
+
 def from_json(data: bytes, kind: type[T], *, name: str = "record") -> T:
     """Read a record of ``kind``; ``name`` is what the error calls the data.
 

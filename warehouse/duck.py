@@ -48,7 +48,8 @@ class Cursor:
     def insert(self, table: str, rows: Sequence[Sequence[object]]) -> None:
         """Add whole rows to a table, in the order of its columns.
 
-        They travel as one JSON text: a hundred times the speed of a statement a row.
+        They travel as one JSON text: a hundred times the speed of a statement a row. A column
+        whose name ends in ``_json`` takes a ``msgspec.Raw``, which is not quoted again on the way.
         """
         if not rows:
             return
@@ -64,7 +65,10 @@ class Cursor:
             " WHERE table_name = $table ORDER BY column_index",
             {"table": table},
         )
-        kinds = {str(name): str(kind) for name, kind in self.fetchall()}
+        kinds = {
+            str(name): "JSON" if str(name).endswith("_json") else str(kind)
+            for name, kind in self.fetchall()
+        }
         shape = msgspec.json.encode([kinds]).decode()
         return _Form(
             names=tuple(kinds),

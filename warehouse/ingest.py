@@ -4,14 +4,17 @@ The WAV moves into the archive, then the rows go in as one transaction, then the
 kill between any two of these is finished by taking the same folder again.
 """
 
-import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from calls.call import Call
 from calls.codec import read_record, sync_folder
@@ -19,9 +22,13 @@ from calls.errors import HandoverError, RecordingError, WarehouseError
 from calls.handover import ANALYSIS_FILE, CALL_FILE, TRANSCRIPT_FILE
 from calls.scorecard import Analysis
 from calls.speech import Transcript
-from warehouse.duck import Database
+from warehouse.duck import Cursor, Database
 from warehouse.rows import CallRows, call_rows, insert
 
+_AT_ONCE = 250
+"""Calls whose rows go to the database as one text: bounds the memory."""
+_HANDFUL = 25
+"""Folders that a thread takes at a time."""
 _HANDS = 4
 """Threads that open and remove folders: both mostly wait for the disk."""
 
@@ -45,49 +52,95 @@ class _Parcel:
     transcript: Transcript | None
 
 
+_Opened = tuple[Path, _Parcel | HandoverError]
+_Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
+
+
 def ingest(database: Database, folders: Sequence[Path], archive: Path, base: Path) -> list[Outcome]:
-    """Take analysed folders as one transaction; a broken one does not stop the others.
+    """Take analysed folders, hundreds in one transaction; a broken one does not stop the others.
 
     Recordings are kept relative to ``base``, the folder of the warehouse file. WarehouseError: the
-    disk or the file does not take them; the folders stay for another try.
+    disk or the file does not take them; folders that are not in yet stay for another try.
     """
     outcomes: dict[Path, Outcome] = {}
+    drops: list[Iterator[None]] = []
+    with _hands(len(folders)) as spread:
+        # The hands open the next folders, and drop the last ones, while the rows of these go in.
+        opened = zip(folders, spread(_open, folders), strict=True)
+        while batch := list(islice(opened, _AT_ONCE)):
+            made = _take(database, batch, archive, base, spread)
+            outcomes |= made
+            drops.append(spread(_remove, [o.folder for o in made.values() if o.error is None]))
+        for drop in drops:
+            list(drop)
+    return [outcomes[folder] for folder in folders]
+
+
+def _take(
+    database: Database, batch: Sequence[_Opened], archive: Path, base: Path, spread: _Spread
+) -> dict[Path, Outcome]:
+    """One batch as one transaction; the outcome of each of its folders."""
+    outcomes: dict[Path, Outcome] = {}
+    rows: list[CallRows] = []
+    days: set[Path] = set()
+    now = datetime.now(UTC)
+    with database.transaction() as cursor:
+        fresh = _new(cursor, batch, outcomes)
+        for parcel, kept in zip(fresh, spread(partial(_archive, archive), fresh), strict=True):
+            if isinstance(kept, RecordingError):
+                outcomes[parcel.folder] = Outcome(folder=parcel.folder, error=kept)
+                continue
+            outcomes[parcel.folder] = Outcome(folder=parcel.folder, new=True)
+            if kept is not None:
+                days.add(kept.parent)
+            recording = os.path.relpath(kept, base) if kept else None
+            rows.append(
+                call_rows(
+                    parcel.call, parcel.analysis, parcel.transcript, recording=recording, now=now
+                )
+            )
+        for day in days:
+            sync_folder(day)
+        if rows:
+            insert(cursor, rows)
+    return outcomes
+
+
+@contextmanager
+def _hands(many: int) -> Iterator[_Spread]:
+    """A ``map`` that goes ahead on several threads, where there is more than one thing to do."""
+    if many < 2:
+        yield map
+        return
+    with ThreadPoolExecutor(_HANDS) as pool:
+
+        def spread(work: Callable[[Any], Any], things: Sequence[Any]) -> Iterator[Any]:
+            handfuls = [things[at : at + _HANDFUL] for at in range(0, len(things), _HANDFUL)]
+            return chain.from_iterable(pool.map(lambda those: [work(t) for t in those], handfuls))
+
+        yield spread
+
+
+def _new(
+    cursor: Cursor,
+    batch: Sequence[_Opened],
+    outcomes: dict[Path, Outcome],
+) -> list[_Parcel]:
+    """The calls of a batch that are not here yet, each once; the outcome of every other folder."""
     parcels: dict[str, _Parcel] = {}
-    with ThreadPoolExecutor(_HANDS) as hands:
-        opened = list(hands.map(_open, folders))
-    for folder, parcel in zip(folders, opened, strict=True):
+    for folder, parcel in batch:
         if isinstance(parcel, HandoverError):
             outcomes[folder] = Outcome(folder=folder, error=parcel)
             continue
         outcomes[folder] = Outcome(folder=folder)
         parcels.setdefault(parcel.call.call_id, parcel)
-    known = _known(database, list(parcels))
-    batch: list[CallRows] = []
-    targets: set[Path] = set()
-    now = datetime.now(UTC)
-    for call_id, parcel in parcels.items():
-        if call_id in known:
-            continue
-        try:
-            kept = _archive(parcel.call, parcel.folder, archive)
-        except RecordingError as error:
-            outcomes[parcel.folder] = Outcome(folder=parcel.folder, error=error)
-            continue
-        if kept is not None:
-            targets.add(kept.parent)
-        recording = os.path.relpath(kept, base) if kept else None
-        batch.append(
-            call_rows(parcel.call, parcel.analysis, parcel.transcript, recording=recording, now=now)
-        )
-        outcomes[parcel.folder] = Outcome(folder=parcel.folder, new=True)
-    for target in targets:
-        sync_folder(target)
-    if batch:
-        with database.transaction() as cursor:
-            insert(cursor, batch)
-    with ThreadPoolExecutor(_HANDS) as hands:
-        list(hands.map(_remove, [o.folder for o in outcomes.values() if o.error is None]))
-    return list(outcomes.values())
+    if parcels:
+        # Only a list of values in the statement itself is looked up in the index.
+        listed = ", ".join("'" + call_id.replace("'", "''") + "'" for call_id in parcels)
+        cursor.execute(f"SELECT call_id FROM calls WHERE call_id IN ({listed})")
+        for (call_id,) in cursor.fetchall():
+            del parcels[str(call_id)]
+    return list(parcels.values())
 
 
 def _open(folder: Path) -> _Parcel | HandoverError:
@@ -103,50 +156,49 @@ def _open(folder: Path) -> _Parcel | HandoverError:
         return error
 
 
-def _known(database: Database, call_ids: list[str]) -> set[str]:
-    with database.cursor() as cursor:
-        cursor.execute(
-            "SELECT call_id FROM calls"
-            """ WHERE call_id IN (SELECT unnest(from_json($ids, '["VARCHAR"]')))""",
-            {"ids": json.dumps(call_ids)},
-        )
-        return {str(row[0]) for row in cursor.fetchall()}
-
-
-def _archive(call: Call, folder: Path, archive: Path) -> Path | None:
+def _archive(archive: Path, parcel: _Parcel) -> Path | RecordingError | None:
     """Move the recording to ``archive/YYYY/MM/DD/ID.wav``; there already: an earlier try did.
 
     Its suffix stays: recordings may be kept as FLAC or Opus.
     """
+    call, folder = parcel.call, parcel.folder
     if call.recording is None:
         return None
     source = folder / call.recording.path
-    target = (
-        archive / f"{call.invited_at.astimezone(UTC):%Y/%m/%d}" / (call.call_id + source.suffix)
-    )
+    day = archive / f"{call.invited_at.astimezone(UTC):%Y/%m/%d}"
+    target = day / (call.call_id + source.suffix)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_file():
-            source.replace(target)
+        if _moved(source, target) or target.is_file():
+            return target
+        day.mkdir(parents=True, exist_ok=True)
+        if _moved(source, target):
+            return target
     except OSError as error:
         raise WarehouseError(
             f"cannot archive a recording ({error.strerror})",
             remedy="keep the whole data_dir on one file system with space left",
         ) from error
-    if not target.is_file():
-        raise RecordingError(
-            f"{folder.name} has no recording, though its call.json names one",
-            remedy="put it there, or take the name out",
-        )
-    return target
+    return RecordingError(
+        f"{folder.name} has no recording, though its call.json names one",
+        remedy="put it there, or take the name out",
+    )
+
+
+def _moved(source: Path, target: Path) -> bool:
+    """Whether the file was there, and has been moved."""
+    try:
+        source.rename(target)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _remove(folder: Path) -> None:
     """Drop a folder; renamed first, so that a kill leaves no half folder (``Spool.sweep``)."""
-    grave = folder.with_name(f".{folder.name}.{os.getpid()}.gone")
-    folder.rename(grave)
-    with os.scandir(grave) as entries:
-        files = [entry.path for entry in entries if not entry.is_dir(follow_symlinks=False)]
-    for file in files:
-        Path(file).unlink()
-    shutil.rmtree(grave)
+    grave = folder.rename(folder.with_name(f".{folder.name}.{os.getpid()}.gone"))
+    try:
+        for file in grave.iterdir():
+            file.unlink()
+        grave.rmdir()
+    except OSError:
+        shutil.rmtree(grave)

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from calls.call import Call
-from calls.codec import to_json
+from calls.codec import to_line
 from calls.hit import Status
 from calls.scorecard import Analysis
 from calls.speech import Transcript
@@ -82,9 +84,9 @@ def call_rows(
         ),
         record=(
             call_id,
-            to_json(call).decode(),
-            to_json(analysis).decode(),
-            to_json(transcript).decode() if transcript else None,
+            msgspec.Raw(to_line(call)),
+            msgspec.Raw(to_line(analysis)),
+            msgspec.Raw(to_line(transcript)) if transcript else None,
         ),
         items=[
             (call_id, i.rule, str(i.status), i.earned, i.weight, i.clause, i.veto)
@@ -120,8 +122,9 @@ def _patterns(cursor: Cursor, wanted: Iterable[str]) -> dict[str, int]:
     """The numbers of these patterns; a new one gets the next number."""
     names = sorted(wanted)
     cursor.execute(
-        "SELECT verdicts, pattern FROM patterns WHERE verdicts IN (SELECT unnest($names::TEXT[]))",
-        {"names": names},
+        "SELECT verdicts, pattern FROM patterns"
+        """ WHERE verdicts IN (SELECT unnest(from_json($names, '["VARCHAR"]')))""",
+        {"names": msgspec.json.encode(names).decode()},
     )
     known = {str(verdicts): int(pattern) for verdicts, pattern in cursor.fetchall()}
     unknown = [name for name in names if name not in known]

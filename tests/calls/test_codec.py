@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from calls.call import Call, Mode, Recording
-from calls.codec import SCHEMA, from_json, read_record, to_json, write_record
+from calls.codec import SCHEMA, from_json, read_record, to_json, to_line, write_record
 from calls.errors import HandoverError
 
 START = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -31,6 +31,13 @@ def test_a_record_survives_the_round_trip(tmp_path: Path) -> None:
     write_record(path, a_call())
     assert read_record(path, Call) == a_call()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_line_says_the_same_as_the_file() -> None:
+    line = to_line(a_call())
+    assert b"\n" not in line
+    assert msgspec.json.decode(line) == msgspec.json.decode(to_json(a_call()))
+    assert from_json(line, Call) == a_call()
 
 
 def test_other_tools_may_leave_out_the_schema_and_add_keys() -> None:

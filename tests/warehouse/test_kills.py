@@ -42,8 +42,8 @@ elif step == "commit":
     Cursor.execute = killing(Cursor.execute, lambda cursor, sql, *rest: sql == "COMMIT")
 elif step == "grave":
     room._remove = killing(room._remove)
-elif step == "rmtree":
-    room.shutil.rmtree = killing(room.shutil.rmtree)
+elif step == "rmdir":
+    Path.rmdir = killing(Path.rmdir)
 
 warehouse = Warehouse.open(root / "s.duckdb")
 for place, folder in enumerate(Spool(root / "spool").claimed(Stage.ANALYSED)):
@@ -98,7 +98,7 @@ def everything(root: Path) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", ["archive", "insert", "commit", "grave", "rmtree"])
+@pytest.mark.parametrize("step", ["archive", "insert", "commit", "grave", "rmdir"])
 def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
     tmp_path: Path, step: str, when: str
 ) -> None:
