@@ -1,55 +1,32 @@
-"""Asterisk's records: CDR (Master.csv), CEL, queue_log, and MixMonitor's files.
+"""Asterisk's records as calls: CDR, with what CEL, queue_log and the full log add, and MixMonitor.
 
 A CDR alone does not say when the agent's telephone began to ring (an announcement or a queue may
 come first) nor who hung up: both stay unknown unless CEL or queue_log tells them.
 """
 
-import csv
-import json
-import re
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, timedelta
 from pathlib import Path
 
-from calls.call import Call, EndedBy, EndReason, Mode, Recording, Signalling
+from calls.call import Call, Channel, EndedBy, EndReason, Hold, Mode, Recording, Signalling
 from calls.errors import ImportSourceError
-from importer.audio import bring_in
+from importer import cdr, cel
+from importer.asterisk_logs import Music, Queued, holds_of, read_music, read_queue_log
+from importer.audio import EXACT_MS, WHOLE_SECONDS_MS, bring_in
+from importer.cdr import UNIQUE_ID, Row, Told
 from importer.folder import Recordings
-from importer.manifest import decode, left_of
+from importer.manifest import left_of
 from importer.settings import ImporterSettings
 from importer.source import Item, call_id
-from importer.times import read_time, zone
+from importer.times import zone
 
-CDR_FILE = "cdr-csv/Master.csv"
-CEL_FILE = "cel-custom/Master.csv"
+CDR_FILES = ("cdr-csv/Master.csv", "Master.csv", "cdr.csv")
+CEL_FILES = ("cel-custom/Master.csv", "cel.csv")
+"""Asterisk's own, else the tables of a database, exported with their headers."""
 QUEUE_FILE = "queue_log"
-UNIQUE_ID = re.compile(r"\d{9,10}\.\d+")
-_CDR = (
-    "accountcode src dst dcontext clid channel dstchannel lastapp lastdata start answer end "
-    "duration billsec disposition amaflags uniqueid userfield"
-)
-_CDR_KEYS = tuple(_CDR.split())
-_CEL_NAME, _CEL_LINK, _CEL_EXTRA = 9, 15, -1
-"""Places in cel_custom.conf's sample line: channel name, linkedid, eventextra (last)."""
-_DEVICE = re.compile(r"^[A-Za-z0-9]+/([^-@/;]+)")
-_REASONS = {"BUSY": EndReason.BUSY, "NO ANSWER": EndReason.NO_ANSWER, "FAILED": EndReason.REJECTED}
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    kind: str
-    at: datetime
-    channel: str
-    ended_by: str
-
-
-@dataclass(slots=True)
-class _Queue:
-    connected: datetime | None = None
-    ring: timedelta | None = None
-    ended_by: EndedBy = EndedBy.UNKNOWN
+FULL_FILES = "full*"
+_SECOND = timedelta(seconds=1)
 
 
 class AsteriskSource:
@@ -63,154 +40,109 @@ class AsteriskSource:
         self._keep = settings.keep
         left = left_of(settings.stereo)
         self._recordings = Recordings(recordings or logs / "monitor", UNIQUE_ID, left)
-        self._rows: dict[str, dict[str, str]] = {}
-        self._cel: dict[str, list[_Event]] = defaultdict(list)
-        self._queue: dict[str, _Queue] = {}
+        self._groups: dict[str, list[Row]] = {}
+        self._events = cel.Events()
+        self._queued: dict[str, Queued] = {}
+        self._music: dict[str, list[Music]] = {}
 
     def items(self) -> Iterator[Item]:
-        """One item a call; of several CDRs of one call the answered one counts."""
-        path = next(
-            (p for p in (self._logs / CDR_FILE, self._logs / "Master.csv") if p.is_file()), None
-        )
+        """One item a call, however many legs and rows it had; calls under way are left out."""
+        path = self._first(CDR_FILES)
         if path is None:
             raise ImportSourceError(
-                f"{self._logs} holds no {CDR_FILE}",
+                f"{self._logs} holds no {CDR_FILES[0]}",
                 remedy="turn on cdr_csv, or name the log folder",
             )
-        self._read_cel()
-        self._read_queue()
-        for number, fields in enumerate(_csv(path), 1):
-            row = dict(zip(_CDR_KEYS, fields, strict=False))
-            key = row.get("uniqueid", "") or f"line {number}"
-            if self._rows.get(key, {}).get("disposition") != "ANSWERED":
-                self._rows[key] = row
-        for key, row in self._rows.items():
-            files = self._recordings.files(key)
+        log = self._first(CEL_FILES)
+        if log is not None:
+            self._events = cel.read(log, self._zone)
+        if (self._logs / QUEUE_FILE).is_file():
+            self._queued = read_queue_log(self._logs / QUEUE_FILE, self._zone)
+        self._music = read_music(p for p in sorted(self._logs.glob(FULL_FILES)) if p.is_file())
+        self._groups = cdr.join(list(cdr.read_cdr(path)), self._events.linked)
+        for key, group in self._groups.items():
+            if self._events.is_under_way(key):
+                continue
+            files = self._recordings.files(_number(key))
             yield Item(
                 key=key,
                 label=key,
-                at=self._start(row),
+                at=cdr.began(group, key, self._zone),
                 size=sum(path.stat().st_size for path in files),
                 changed=max((path.stat().st_mtime for path in files), default=0.0),
             )
 
     def read(self, item: Item, folder: Path) -> Call:
-        """The call of a CDR, with what CEL and queue_log add."""
-        row = self._rows[item.key]
-        started, ended = (read_time(row.get(k, ""), self._zone) for k in ("start", "end"))
-        if started is None or ended is None:
+        """The call of a CDR, with what the other logs add."""
+        group = self._groups[item.key]
+        if not UNIQUE_ID.search(item.key):
             raise ImportSourceError(
-                f"{item.label} is no whole CDR", remedy="check Master.csv there"
+                f"{item.label} of the CDR has no uniqueid",
+                remedy="set loguniqueid=yes in cdr.conf",
             )
-        answered = read_time(row.get("answer", ""), self._zone)
-        ringing, known, ended_by = None, False, EndedBy.UNKNOWN
-        if row.get("disposition") != "ANSWERED":
-            answered = None
-        queue = self._queue.get(item.key, _Queue())
-        events = self._cel.get(item.key, [])
-        if queue.connected is not None and answered is not None:
-            answered, ended_by = queue.connected, queue.ended_by
-            if queue.ring is not None:
-                ringing, known = answered - queue.ring, True
-        device = row.get("dstchannel", "")
-        begun = _first(events, "CHAN_START", device)
-        if begun is not None:
-            ringing, known = begun, True
-            answered = _first(events, "ANSWER", device) if answered else None
-        ended = max((e.at for e in events if e.kind == "HANGUP"), default=ended)
-        source = next((e.ended_by for e in events if e.kind == "HANGUP" and e.ended_by), "")
-        if answered is not None and source:
-            side = {row.get("channel", ""): EndedBy.CALLER, device: EndedBy.AGENT}
-            ended_by = side.get(source, EndedBy.UNKNOWN)
-        if answered is not None and not started <= answered <= ended + timedelta(seconds=1):
+        told = cel.tell(self._events.by_call.get(item.key, ()), item.key)
+        if told is None:
+            told = cdr.tell(group, item.key, self._zone)
+            if told is None:
+                raise ImportSourceError(f"{item.label} is no whole CDR", remedy="check Master.csv")
+            told = self._with_queue(item.key, told)
+        if told.answered is not None and not (
+            told.invited <= told.answered <= told.ended + _SECOND
+        ):
             raise ImportSourceError(f"{item.label} has times that contradict each other")
-        recording = self._record(item, answered, ended, folder)
+        ended = told.ended if told.answered is None else max(told.ended, told.answered)
+        people = tuple(dict.fromkeys(map(cdr.extension, told.agent_channels)))
         return Call(
             call_id=call_id(self.name, item.key),
             mode=Mode.IMPORT,
-            caller=row.get("src", ""),
-            called=row.get("dst", ""),
-            agent=_extension(device),
-            invited_at=started,
-            ringing_at=ringing,
-            answered_at=answered,
-            ended_at=ended if answered is None else max(ended, answered),
-            ended_by=ended_by,
-            end_reason=EndReason.BYE
-            if answered
-            else _REASONS.get(row["disposition"], EndReason.LOST),
-            recording=recording,
-            signalling=Signalling.FEED if known else Signalling.NONE,
+            caller=cdr.own_rows(group, item.key)[0].get("src", ""),
+            called=told.called,
+            agent=people[0] if people and (told.answered or len(people) == 1) else "",
+            invited_at=told.invited,
+            ringing_at=told.ringing,
+            answered_at=told.answered,
+            ended_at=ended,
+            ended_by=told.ended_by,
+            end_reason=told.reason,
+            holds=self._holds(told),
+            recording=self._record(item, told, folder),
+            signalling=Signalling.NONE if told.ringing is None else Signalling.FEED,
+            transfers=people[1:] if told.answered else (),
             pbx_call_id=item.key,
             source=self.name,
         )
 
-    def _record(
-        self, item: Item, answered: datetime | None, ended: datetime, folder: Path
-    ) -> Recording | None:
-        if answered is None:
+    def _with_queue(self, key: str, told: Told) -> Told:
+        queued = self._queued.get(key, Queued())
+        if queued.abandoned:
+            return replace(told, reason=EndReason.CANCEL, ended_by=EndedBy.CALLER)
+        if queued.connected is None or told.answered is None:
+            return told
+        ring = None if queued.ring is None else queued.connected - queued.ring
+        return replace(told, answered=queued.connected, ringing=ring, ended_by=queued.ended_by)
+
+    def _holds(self, told: Told) -> tuple[Hold, ...]:
+        if told.answered is None:
+            return ()
+        sides = [(told.caller_channel, Channel.CALLER)]
+        sides += [(channel, Channel.AGENT) for channel in told.agent_channels]
+        return holds_of(self._music, sides, told.answered, told.ended, (self._zone, UTC))
+
+    def _record(self, item: Item, told: Told, folder: Path) -> Recording | None:
+        if told.answered is None:
             return None
-        sides = self._recordings.sides(item.key)
+        sides = self._recordings.sides(_number(item.key))
         if sides is None:
             return None
-        talk_ms = round((ended - answered).total_seconds() * 1000)
-        return bring_in(sides, folder, talk_ms=talk_ms, keep=self._keep)
+        talk_ms = round((told.ended - told.answered).total_seconds() * 1000)
+        early_ms = EXACT_MS if told.exact else WHOLE_SECONDS_MS
+        return bring_in(sides, folder, talk_ms=talk_ms, early_ms=early_ms, keep=self._keep)
 
-    def _start(self, row: dict[str, str]) -> datetime | None:
-        try:
-            return read_time(row.get("start", ""), self._zone)
-        except ImportSourceError:
-            return None
-
-    def _read_cel(self) -> None:
-        path = self._logs / CEL_FILE
-        for fields in _csv(path) if path.is_file() else ():
-            try:
-                at = read_time(fields[1], self._zone)
-            except (IndexError, ImportSourceError):
-                continue
-            if at is not None and len(fields) > _CEL_LINK:
-                ended_by = _hangup_source(fields[_CEL_EXTRA])
-                event = _Event(fields[0], at, fields[_CEL_NAME], ended_by)
-                self._cel[fields[_CEL_LINK]].append(event)
-
-    def _read_queue(self) -> None:
-        path = self._logs / QUEUE_FILE
-        for line in decode(path.read_bytes()).splitlines() if path.is_file() else ():
-            fields = line.split("|")
-            if len(fields) < 5:
-                continue
-            queue = self._queue.setdefault(fields[1], _Queue())
-            if fields[4] == "CONNECT":
-                queue.connected = read_time(fields[0], self._zone)
-                if len(fields) > 7 and fields[7].isdecimal():
-                    queue.ring = timedelta(seconds=int(fields[7]))
-            elif fields[4] == "COMPLETEAGENT":
-                queue.ended_by = EndedBy.AGENT
-            elif fields[4] == "COMPLETECALLER":
-                queue.ended_by = EndedBy.CALLER
+    def _first(self, names: tuple[str, ...]) -> Path | None:
+        return next((p for name in names if (p := self._logs / name).is_file()), None)
 
 
-def _csv(path: Path) -> list[list[str]]:
-    try:
-        return [row for row in csv.reader(decode(path.read_bytes()).splitlines()) if row]
-    except (OSError, csv.Error) as error:
-        raise ImportSourceError(f"{path} cannot be read") from error
-
-
-def _first(events: list[_Event], kind: str, channel: str) -> datetime | None:
-    return min((e.at for e in events if e.kind == kind and e.channel == channel), default=None)
-
-
-def _hangup_source(extra: str) -> str:
-    try:
-        said = json.loads(extra)
-    except ValueError:
-        return ""
-    return str(said.get("hangupsource", "")) if isinstance(said, dict) else ""
-
-
-def _extension(channel: str) -> str:
-    """``PJSIP/1001-00000042`` → ``1001``."""
-    found = _DEVICE.match(channel)
-    return found[1] if found else ""
+def _number(key: str) -> str:
+    """A uniqueid without the name of its system, as recordings carry it."""
+    found = UNIQUE_ID.search(key)
+    return found[0] if found else ""

@@ -32,8 +32,9 @@ AUDIO_SUFFIXES = frozenset(
     {".wav", ".wav49", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".gsm", ".g729", ".729"}
     | {".alaw", ".al", ".ulaw", ".ul", ".sln", ".raw"}
 )
-_EARLY_MS = 1_500
-"""Records of whole seconds are off by up to one second."""
+WHOLE_SECONDS_MS, EXACT_MS = 1_500, 100
+"""By how much a recording may be longer than the call before its beginning is left out: records of
+whole seconds are off by up to one second, others by what a recorder takes to stop."""
 _RAW = {".alaw": "a", ".al": "a", ".ulaw": "u", ".ul": "u", ".sln": "s", ".raw": "s"}
 _REFUSED = {
     ".g729": "G.729 has no free decoder that a site may rely on",
@@ -58,7 +59,12 @@ class Sides:
 
 
 def bring_in(
-    sides: Sides, folder: Path, *, talk_ms: int | None = None, keep: Keep = "wav"
+    sides: Sides,
+    folder: Path,
+    *,
+    talk_ms: int | None = None,
+    early_ms: int = WHOLE_SECONDS_MS,
+    keep: Keep = "wav",
 ) -> Recording:
     """Write ``folder/recording.wav`` from a call's files; the originals are only read.
 
@@ -68,7 +74,8 @@ def bring_in(
     Two mono files, or one of two channels, become left caller and right agent; one mono file
     stays mono with ``channels`` empty, which later stages take as low trust. The shorter side
     ends in silence. ``talk_ms`` is the time from answer to end, where it is known: a recording that
-    is longer began before the answer, and its beginning is left out so that 0 ms is the answer.
+    is longer by ``early_ms`` began before the answer, and its beginning is left out so that 0 ms is
+    the answer.
     """
     channels: tuple[Channel, ...] = (Channel.CALLER, Channel.AGENT)
     originals: tuple[Original, ...]
@@ -81,7 +88,8 @@ def bring_in(
         pair = _paired(_mono(left), _mono(right))
         originals = (original_of(sides.caller), original_of(sides.agent))
     else:
-        if keep == "wav" and (copied := _as_it_came(sides, folder, talk_ms)) is not None:
+        limit_ms = None if talk_ms is None else talk_ms + early_ms
+        if keep == "wav" and (copied := _as_it_came(sides, folder, limit_ms)) is not None:
             return copied
         originals = (original_of(sides.both),)
         whole = _samples(sides.both)
@@ -91,7 +99,7 @@ def bring_in(
             pair = whole if sides.left is Channel.CALLER else whole[:, ::-1]
         else:
             raise RecordingError(f"{sides.both.name} has {whole.shape[1]} channels", remedy=_REMEDY)
-    if talk_ms is not None and len(pair) * 1000 // RATE > talk_ms + _EARLY_MS:
+    if talk_ms is not None and len(pair) * 1000 // RATE > talk_ms + early_ms:
         pair = pair[-(talk_ms * RATE // 1000) :]
     return write_recording(folder, pair, channels, keep=keep, originals=originals)
 
@@ -134,7 +142,7 @@ def original_of(path: Path) -> Original:
         raise RecordingError(f"{path.name} cannot be read ({error.strerror})") from error
 
 
-def _as_it_came(sides: Sides, folder: Path, talk_ms: int | None) -> Recording | None:
+def _as_it_came(sides: Sides, folder: Path, limit_ms: int | None) -> Recording | None:
     """A byte for byte copy of a WAV that needs no change; None when it needs one."""
     path = sides.both
     if path is None or path.suffix.lower() != ".wav" or _is_g729(path):
@@ -142,7 +150,7 @@ def _as_it_came(sides: Sides, folder: Path, talk_ms: int | None) -> Recording | 
     info = _inspect(path)
     fits = info.form == "WAV" and info.coding in _PLAIN and info.sample_rate == RATE
     turned = info.channels != 1 and sides.left is not Channel.CALLER
-    long = talk_ms is not None and info.duration_ms > talk_ms + _EARLY_MS
+    long = limit_ms is not None and info.duration_ms > limit_ms
     if not fits or info.channels > 2 or turned or long:
         return None
     target = folder / RECORDING_FILE

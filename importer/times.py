@@ -1,6 +1,6 @@
 """Times as other systems write them, to aware UTC."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from calls.errors import ImportSourceError, SettingsError
@@ -16,7 +16,7 @@ def zone(name: str) -> ZoneInfo:
         ) from error
 
 
-def read_time(text: str, local: ZoneInfo, form: str = "") -> datetime | None:
+def read_time(text: str, local: tzinfo, form: str = "") -> datetime | None:
     """A time in ``form`` (strptime), else ISO 8601 or seconds since the epoch; None when empty.
 
     A time without a zone is in ``local``.

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from calls import wav
+from calls.call import Call
+from importer.source import Source
 
 START_US = 1_780_000_000_000_000
 SDP = (
@@ -139,6 +141,18 @@ class Wire:
 def alaw_bytes(count: int, seed: int) -> bytes:
     """Random A-law bytes: every 20 ms packet can be told from every other."""
     return np.random.default_rng(seed).integers(0, 256, count, np.uint8).tobytes()
+
+
+def record(path: Path, seconds: float = 10, channels: int = 2) -> None:
+    """Write noise as a recording."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(1).normal(0, 0.05, (int(8_000 * seconds), channels))
+    wav.write(path, noise.astype(np.float32), 8_000)
+
+
+def read_all(source: Source, folder: Path) -> list[Call]:
+    """Every call of a source."""
+    return [source.read(item, folder) for item in source.items()]
 
 
 @pytest.fixture

@@ -6,33 +6,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import openpyxl
 import pytest
 
-from calls import wav
-from calls.call import Call, EndedBy, EndReason, Signalling
+from calls.call import EndedBy, EndReason, Signalling
 from calls.errors import ImportSourceError, RecordingError, SettingsError
 from importer import roster
-from importer.asterisk import AsteriskSource
 from importer.freeswitch import FreeswitchSource
 from importer.manifest import ManifestSource
 from importer.settings import ImporterSettings
-from importer.source import Source, call_id
+from importer.source import call_id
+from tests.importer.conftest import read_all, record
 
 SETTINGS = ImporterSettings()
 EIGHT = datetime(2026, 11, 2, 0, 0, 0, tzinfo=UTC)
 """08:00 in Shanghai."""
-
-
-def record(path: Path, seconds: float = 10, channels: int = 2) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(1).normal(0, 0.05, (int(8_000 * seconds), channels))
-    wav.write(path, noise.astype(np.float32), 8_000)
-
-
-def read_all(source: Source, folder: Path) -> list[Call]:
-    return [source.read(item, folder) for item in source.items()]
 
 
 class TestManifest:
@@ -117,95 +105,6 @@ class TestManifest:
         (tmp_path / "columns.toml").write_text('agnet = "x"\n')
         with pytest.raises(SettingsError, match="agnet"):
             ManifestSource(tmp_path, SETTINGS)
-
-
-def cdr(unique: str, answer: str, disposition: str = "ANSWERED", device: str = "1001") -> str:
-    fields = (
-        "", "138", "12345", "in", "138", f"PJSIP/trunk-{unique}", f"PJSIP/{device}-{unique}",
-        "Dial",
-        "", "2026-11-02 08:00:00", answer, "2026-11-02 08:00:20", "20", "10", disposition,
-        "DOCUMENTATION", unique, "",
-    )  # fmt: skip
-    return ",".join(f'"{field}"' for field in fields) + "\n"
-
-
-def cel(kind: str, at: float, channel: str, unique: str, extra: str = "") -> str:
-    fields = [kind, f"{EIGHT.timestamp() + at:.6f}", *[""] * 18]
-    fields[9], fields[14], fields[15], fields[19] = channel, unique, unique, extra
-    return ",".join('"' + field.replace('"', '""') + '"' for field in fields) + "\n"
-
-
-class TestAsterisk:
-    UNIQUE = "1793577600.42"
-
-    def source(self, folder: Path, **files: str) -> AsteriskSource:
-        for name, text in files.items():
-            path = folder / {"cdr": "cdr-csv/Master.csv", "cel": "cel-custom/Master.csv"}.get(
-                name, name
-            )
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        return AsteriskSource(folder, folder / "monitor", SETTINGS)
-
-    def test_a_cdr_alone_knows_neither_ring_nor_hang_up(self, tmp_path: Path) -> None:
-        record(tmp_path / f"monitor/2026/{self.UNIQUE}.wav", 20)
-        source = self.source(tmp_path, cdr=cdr(self.UNIQUE, "2026-11-02 08:00:10"))
-        (call,) = read_all(source, tmp_path)
-        assert (call.agent, call.ended_by, call.ring_ms) == ("1001", EndedBy.UNKNOWN, None)
-        assert call.recording is not None
-        assert call.recording.duration_ms == 10_000
-
-    def test_cel_tells_ring_answer_and_who_hung_up(self, tmp_path: Path) -> None:
-        for side in "rt":
-            record(tmp_path / f"monitor/x-{self.UNIQUE}-{side}.wav", 9.5, 1)
-        agent = f"PJSIP/1001-{self.UNIQUE}"
-        said = json.dumps({"hangupcause": 16, "hangupsource": agent})
-        events = (
-            cel("CHAN_START", 3.25, agent, self.UNIQUE)
-            + cel("ANSWER", 10.5, agent, self.UNIQUE)
-            + cel("HANGUP", 20.125, agent, self.UNIQUE, said)
-        )
-        source = self.source(tmp_path, cdr=cdr(self.UNIQUE, "2026-11-02 08:00:10"), cel=events)
-        (call,) = read_all(source, tmp_path)
-        assert (call.ring_ms, call.duration_ms, call.ended_by) == (7_250, 9_625, EndedBy.AGENT)
-        assert (call.signalling, call.invited_at) == (Signalling.FEED, EIGHT)
-        assert wav.inspect(tmp_path / "recording.wav").channels == 2
-
-    def test_queue_log_tells_them_too(self, tmp_path: Path) -> None:
-        start = round(EIGHT.timestamp())
-        log = (
-            f"{start + 12}|{self.UNIQUE}|q|PJSIP/1001|CONNECT|12|x|4\n"
-            f"{start + 20}|{self.UNIQUE}|q|PJSIP/1001|COMPLETECALLER|12|8|1\nbroken\n"
-        )
-        source = self.source(tmp_path, cdr=cdr(self.UNIQUE, "2026-11-02 08:00:01"), queue_log=log)
-        (call,) = read_all(source, tmp_path)
-        assert (call.ring_ms, call.duration_ms, call.ended_by) == (4_000, 8_000, EndedBy.CALLER)
-
-    def test_unanswered_and_forked_calls(self, tmp_path: Path) -> None:
-        rows = (
-            cdr("1793577600.1", "", "NO ANSWER", "1001")
-            + cdr("1793577600.1", "2026-11-02 08:00:10", device="1002")
-            + cdr("1793577600.1", "", "NO ANSWER", "1003")
-            + cdr("1793577600.2", "", "BUSY")
-        )
-        first, second = read_all(self.source(tmp_path, cdr=rows), tmp_path)
-        assert (first.agent, first.answered_at is None) == ("1002", False)
-        assert (second.end_reason, second.answered_at) == (EndReason.BUSY, None)
-
-    def test_wrong_folder_and_broken_rows(self, tmp_path: Path) -> None:
-        with pytest.raises(ImportSourceError, match="cdr-csv"):
-            list(AsteriskSource(tmp_path, None, SETTINGS).items())
-        source = self.source(tmp_path, cdr='"a","b"\n' + cdr(self.UNIQUE, "2026-11-02 09:00:00"))
-        for item, said in zip(source.items(), ("whole CDR", "contradict"), strict=True):
-            with pytest.raises(ImportSourceError, match=said):
-                source.read(item, tmp_path)
-
-    def test_two_recordings_of_one_call_are_not_guessed_at(self, tmp_path: Path) -> None:
-        for name in "ab":
-            record(tmp_path / f"monitor/{name}-{self.UNIQUE}.wav")
-        source = self.source(tmp_path, cdr=cdr(self.UNIQUE, "2026-11-02 08:00:10"))
-        with pytest.raises(RecordingError, match="2 recordings"):
-            read_all(source, tmp_path)
 
 
 class TestFreeswitch:

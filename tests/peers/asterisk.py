@@ -27,6 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -196,26 +197,49 @@ def moment(seconds: str) -> datetime:
     return datetime.fromtimestamp(float(seconds), UTC)
 
 
-@contextlib.contextmanager
 def running(
+    *, sip_port: int, ami_port: int, rtp_port: int, tap_port: int, phones: Mapping[str, int]
+) -> contextlib.AbstractContextManager[Asterisk]:
+    """Run an Asterisk; ``phones`` are extensions with their telephones' ports."""
+    return running_with(
+        {},
+        (),
+        sip_port=sip_port,
+        ami_port=ami_port,
+        rtp_port=rtp_port,
+        tap_port=tap_port,
+        phones=phones,
+    )
+
+
+@contextlib.contextmanager
+def running_with(
+    more: Mapping[str, str],
+    modules: Sequence[str],
     *,
     sip_port: int,
     ami_port: int,
     rtp_port: int,
-    tap_port: int,
-    phones: Mapping[str, int],
-    more: Mapping[str, str] | None = None,
-    modules: Sequence[str] = (),
+    tap_port: int = 9,
+    phones: Mapping[str, int] = MappingProxyType({}),
 ) -> Iterator[Asterisk]:
-    """Run an Asterisk; ``phones`` are extensions with their telephones' ports.
+    """Run an Asterisk with other configuration files, ``{home}`` in them its folder, and modules.
 
-    ``more`` are configuration files that replace or add to the hotline's, with ``{home}`` for its
-    folder; ``modules`` are loaded as well.
+    Its hotline's own are kept where ``more`` has no file of the name.
     """
     root = folder()
     # The control socket's path may not be longer than 107 characters.
     home = Path(tempfile.mkdtemp(prefix="asterisk-"))
-    folders = ("etc", "lib", "log/cdr-custom", "log/cel-custom", "log/cdr-csv", "run", "spool", "moh")
+    folders = (
+        "etc",
+        "lib",
+        "log/cdr-custom",
+        "log/cel-custom",
+        "log/cdr-csv",
+        "run",
+        "spool",
+        "moh",
+    )
     for name in (*folders, "data/sounds/en"):
         (home / name).mkdir(parents=True)
     (home / "data" / "documentation").symlink_to(root / "usr/share/asterisk/documentation")
@@ -225,7 +249,7 @@ def running(
     # An attended transfer asks for the number with this announcement, or not at all.
     wav.write(home / "data/sounds/en/pbx-transfer.wav", music[:800], 8000)
     files = _files(root, home, sip_port, ami_port, rtp_port, tap_port, phones)
-    files |= {name: text.replace("{home}", str(home)) for name, text in (more or {}).items()}
+    files |= {name: text.replace("{home}", str(home)) for name, text in more.items()}
     files["modules.conf"] += "".join(f"load = {name}.so\n" for name in modules)
     for name, text in files.items():
         (home / "etc" / name).write_text(text)
