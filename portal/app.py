@@ -28,7 +28,20 @@ from portal.errors import (
 from portal.headers import SecurityHeaders, harden
 from portal.live_findings import LiveFindings
 from portal.memo import Memo
-from portal.pages import admin, api, calls, doors, editions, figures, live, phrases, qa, second
+from portal.oidc import Oidc
+from portal.pages import (
+    admin,
+    api,
+    calls,
+    doors,
+    editions,
+    figures,
+    live,
+    oidc,
+    phrases,
+    qa,
+    second,
+)
 from portal.ports import Board, Calibration, Editor, Prices, Store
 from portal.sessions import DoorToken, Sessions
 from portal.settings import PortalSettings
@@ -85,13 +98,14 @@ def create_app(
         prices=prices,
         calibration=calibration,
         book=load() if book is None else book,
+        oidc=Oidc(settings.oidc, clock, ticks) if settings.oidc else None,
         editions=Editions(warehouse, editor, clock, lambda now: desk.use(now)) if editor else None,
         trials=Trials(warehouse, editor, clock) if editor else None,
         figures=Memo(_FIGURES_S, ticks),
         waiting=Memo(_QUEUE_S, ticks),
     )
     gate = app.state.gate = Gate(app, check)
-    for room in (doors, second, figures, calls, qa, phrases, editions, live, admin, api):
+    for room in (doors, second, oidc, figures, calls, qa, phrases, editions, live, admin, api):
         room.add(gate)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     gate.require_rules()

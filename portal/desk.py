@@ -21,6 +21,7 @@ from portal.editions import Editions
 from portal.figures import Overview
 from portal.live_findings import LiveFindings
 from portal.memo import Memo
+from portal.oidc import Oidc
 from portal.ports import Board, Calibration, InUse, Prices, Store
 from portal.reviews import Entry
 from portal.sessions import DoorToken, Session, Sessions
@@ -80,6 +81,8 @@ class Desk:
     calibration: Calibration | None
     book: Phrasebook
     """The phrasebook in use, shown and tried."""
+    oidc: Oidc | None
+    """The site's own identity provider, if it has one."""
     editions: Editions | None
     """What QA write of phrases and rules; None where nothing can be published."""
     trials: Trials | None

@@ -34,6 +34,44 @@ class Webhook(BaseModel):
         return self
 
 
+RoleName = Literal["agent", "qa", "supervisor", "admin"]
+
+
+class OidcSettings(BaseModel):
+    """Sign-in at the site's own identity provider (OpenID Connect)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: str = Field(description="The provider, exactly as it names itself.")
+    client_id: str = Field(description="What the provider calls this portal.")
+    client_secret: SecretStr = Field(
+        default=SecretStr(""), description="The client's secret; empty for a public client."
+    )
+    base_url: str = Field(description="The portal's address as browsers see it.")
+    scopes: tuple[str, ...] = Field(
+        default=("openid", "profile"), description="Scopes to ask for; openid must be among them."
+    )
+    label: str = Field(default="统一身份登录", description="The button on the sign-in page.")
+    user_claim: str = Field(
+        default="preferred_username", description="The claim that names the account."
+    )
+    name_claim: str = Field(default="name", description="The claim with the name that pages show.")
+    roles_claim: str = Field(default="groups", description="The claim that lists groups or roles.")
+    roles: dict[str, RoleName] = Field(
+        default_factory=dict, description="Group at the provider to role here; others give none."
+    )
+    team_claim: str = Field(default="", description="The claim with the team; empty: none.")
+    agent_claim: str = Field(default="", description="The claim with an agent's extension.")
+
+    @field_validator("issuer", "base_url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address begins http:// or https://")
+        return url
+
+
 class PortalSettings(BaseModel):
     """Settings of the web pages; the defaults meet 等保 (GB/T 22239) level 2 on one machine."""
 
@@ -78,7 +116,7 @@ class PortalSettings(BaseModel):
     lock_minutes: int = Field(
         default=30, ge=1, le=1440, description="Minutes that an account is locked."
     )
-    second_factor: tuple[Literal["agent", "qa", "supervisor", "admin"], ...] = Field(
+    second_factor: tuple[RoleName, ...] = Field(
         default=(), description="Roles that must sign in with a second factor (TOTP)."
     )
     address_failures: int = Field(
@@ -105,6 +143,9 @@ class PortalSettings(BaseModel):
     )
     token_days: int = Field(
         default=180, ge=1, le=3650, description="Days until an API token expires."
+    )
+    oidc: OidcSettings | None = Field(
+        default=None, description="Sign-in at the site's own identity provider: [portal.oidc]."
     )
     webhooks: tuple[Webhook, ...] = Field(
         default=(), description="Where alerts go: [[portal.webhooks]] with kind, url, secret."

@@ -34,7 +34,7 @@ Field = Annotated[str, Form(max_length=_LONGEST_FIELD)]
 def add(gate: Gate) -> None:
     """Add the routes of this module."""
     gate.add("GET", "/", home, EVERYONE)
-    gate.add("GET", "/login", login_page, None)
+    gate.add("GET", "/login", ask, None)
     gate.add("POST", "/login", login, None)
     gate.add("POST", "/logout", logout, EVERYONE)
     gate.add("GET", "/password", password_page, EVERYONE)
@@ -53,17 +53,26 @@ def home(request: Request) -> Response:
     return RedirectResponse(home_of(person_of(request)), status_code=303)
 
 
-def login_page(request: Request, next: str = "") -> Response:
-    """The sign-in form, tied to this browser."""
-    return _login_page(request, next=next)
+def ask(request: Request, next: str = "") -> Response:
+    """The sign-in form."""
+    return login_page(request, next=next)
 
 
-def _login_page(
-    request: Request, *, next: str, user_id: str = "", fault: str = "", status: int = 200
+def login_page(
+    request: Request, *, next: str = "", user_id: str = "", fault: str = "", status: int = 200
 ) -> Response:
+    """The sign-in form, tied to this browser, with what went wrong before."""
     desk = desk_of(request)
     cookie, token = desk.door.new()
-    context = {"door": token, "next": next, "user_id": user_id, "fault": fault}
+    oidc = desk.settings.oidc
+    context = {
+        "door": token,
+        "next": next,
+        "user_id": user_id,
+        "fault": fault,
+        "oidc": oidc.label if oidc else "",
+        "oidc_way": f"/oidc/login?{urlencode({'next': next})}",
+    }
     response = page(request, "login.html", context, status=status)
     response.set_cookie(
         _DOOR_COOKIE, cookie, httponly=True, samesite="strict", secure=desk.settings.tls_proxy
@@ -84,7 +93,7 @@ async def login(
     if person is None:
         throttled = outcome is Outcome.THROTTLED
         fault, status = ("login.throttled", 429) if throttled else ("login.wrong", 401)
-        return _login_page(request, next=next, user_id=user_id, fault=fault, status=status)
+        return login_page(request, next=next, user_id=user_id, fault=fault, status=status)
     where = "/password" if person.must_change else local_path(next, home_of(person))
     if person.second:
         where = f"/second?{urlencode({'next': next})}"
