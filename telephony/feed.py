@@ -4,7 +4,6 @@ It runs beside the tap's supervisor. A finished SIPREC call waits ``wait_s`` for
 joined (``telephony.feed_join``) and handed over; what comes later is counted and lost.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from calls.call import Call, Mode
-from calls.errors import HandoverError, SanshengError, TapError
+from calls.errors import HandoverError, SanshengError
 from telephony.feed_ami import AmiClient
 from telephony.feed_asterisk import AsteriskReader
 from telephony.feed_event import FeedEvent, read_event
@@ -63,10 +62,10 @@ class Feed:
         self.look(live=False)
         hook, manager = self.settings.webhook, self.settings.ami
         if hook.port:
-            token = read_secret(hook.token_env, hook.token_file, "webhook")
+            token = hook.secret().password()
             self._webhook = Webhook(hook, token, self._hear_lines)
         if manager.host:
-            secret = read_secret(manager.secret_env, manager.secret_file, "ami")
+            secret = manager.secret().password()
             self._manager = AmiClient(manager, secret, self._hear_manager)
         self._thread = threading.Thread(target=self._follow, name="feed", daemon=True)
         self._thread.start()
@@ -146,17 +145,3 @@ class Feed:
         if event is not None:
             self.store.take(event, live=live)
         return True
-
-
-def read_secret(variable: str, file: str, what: str) -> str:
-    """A secret from its file, else from its environment variable; it is never logged.
-
-    Errors: TapError when it is nowhere, or empty.
-    """
-    try:
-        secret = Path(file).read_text("utf-8") if file else os.environ.get(variable, "")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TapError(f"the secret of [telephony.feed.{what}] cannot be read") from error
-    if not secret.strip():
-        raise TapError(f"[telephony.feed.{what}] has no secret", remedy=f"set {file or variable}")
-    return secret.strip()

@@ -2,7 +2,13 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from telephony.identity_settings import Secret, SipUser
+
 _STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+def _secret(user: str, variable: str, file: str) -> Secret:
+    return Secret(user=user, password_env="" if file else variable, password_file=file)
 
 
 class WebhookSettings(BaseModel):
@@ -15,10 +21,14 @@ class WebhookSettings(BaseModel):
     peers: tuple[str, ...] = Field(
         default=("127.0.0.1/32",), description="Networks (CIDR) that may post; others get 403."
     )
-    token_env: str = Field(
+    password_env: str = Field(
         default="SANSHENG_FEED_TOKEN", description="Environment variable that holds the token."
     )
-    token_file: str = Field(default="", description="File that holds it instead.")
+    password_file: str = Field(default="", description="File that holds it instead.")
+
+    def secret(self) -> Secret:
+        """Where the token is."""
+        return _secret("webhook", self.password_env, self.password_file)
 
 
 class AmiSettings(BaseModel):
@@ -28,11 +38,15 @@ class AmiSettings(BaseModel):
 
     host: str = Field(default="", description="Asterisk's address; empty: no AMI.")
     port: int = Field(default=5038, ge=1, le=65535, description="Its manager port.")
-    user: str = Field(default="sansheng", description="The section's name in manager.conf.")
-    secret_env: str = Field(
+    user: SipUser = Field(default="sansheng", description="The section's name in manager.conf.")
+    password_env: str = Field(
         default="SANSHENG_AMI_SECRET", description="Environment variable that holds the secret."
     )
-    secret_file: str = Field(default="", description="File that holds it instead.")
+    password_file: str = Field(default="", description="File that holds it instead.")
+
+    def secret(self) -> Secret:
+        """Where the secret is."""
+        return _secret(self.user, self.password_env, self.password_file)
 
 
 class FeedSettings(BaseModel):

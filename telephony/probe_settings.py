@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from telephony.identity_settings import Secret
+
 
 class ProbeSettings(BaseModel):
     """Whom a probe may call, how often, from where, and how long it waits and listens."""
@@ -28,6 +30,13 @@ class ProbeSettings(BaseModel):
         pattern=r"^[A-Za-z0-9._+-]{1,64}$",
         description="The number that its calls come from.",
     )
+    user: str = Field(
+        default="", description="User name that answers the PBX's challenge; empty: number."
+    )
+    password_env: str = Field(
+        default="", description="Environment variable with the password; empty: none."
+    )
+    password_file: str = Field(default="", description="File that holds it instead.")
     ring_s: int = Field(
         default=60, ge=5, le=300, description="Unanswered for so long, it gives up as a citizen."
     )
@@ -40,3 +49,16 @@ class ProbeSettings(BaseModel):
     quiet_s: float = Field(
         default=3, ge=0.5, le=30, description="Silence after which an answer is over."
     )
+
+    def password(self) -> str:
+        """What the probe answers a challenge with; empty where none is set.
+
+        Errors: TapError when it is not where the settings say.
+        """
+        variable, file = self.password_env, self.password_file
+        if not (variable or file):
+            return ""
+        user = self.user or self.number
+        return Secret(
+            user=user, password_env="" if file else variable, password_file=file
+        ).password()

@@ -15,7 +15,7 @@ import pytest
 
 from calls.call import Call, Channel, EndedBy, EndReason, Hold, Mode, Signalling
 from calls.errors import TapError
-from telephony.feed import Feed, read_secret
+from telephony.feed import Feed
 from telephony.feed_ami import AmiClient
 from telephony.feed_asterisk import AsteriskReader
 from telephony.feed_event import FeedEvent, FeedKind, PbxCall, read_event, tell
@@ -551,19 +551,21 @@ def test_a_webhook_refuses_strangers() -> None:
         hook.close()
 
 
+@pytest.mark.parametrize("settings", [AmiSettings, WebhookSettings])
 def test_a_secret_comes_from_its_file_or_its_variable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     monkeypatch.setenv("FEED_SECRET", "from the variable")
-    assert read_secret("FEED_SECRET", "", "ami") == "from the variable"
+    assert settings(password_env="FEED_SECRET").secret().password() == "from the variable"
     path = tmp_path / "secret"
     path.write_text("from the file\n")
-    assert read_secret("FEED_SECRET", str(path), "ami") == "from the file"
+    assert settings(password_file=str(path)).secret().password() == "from the file"
     monkeypatch.delenv("FEED_SECRET")
-    with pytest.raises(TapError, match="FEED_SECRET"):
-        read_secret("FEED_SECRET", "", "ami")
-    with pytest.raises(TapError, match=r"telephony\.feed\.ami"):
-        read_secret("FEED_SECRET", str(tmp_path / "missing"), "ami")
+    hook, manager = {"port": 1}, {"host": "127.0.0.1"}
+    without = {"password_env": "FEED_SECRET"}
+    for feed in ({"webhook": hook | without}, {"ami": manager | without}):
+        with pytest.raises(TapError, match="FEED_SECRET"):
+            Feed(FeedSettings.model_validate(feed)).start()
 
 
 CEL = (Path(__file__).parent / "data" / "cel-sample.csv").read_bytes().splitlines()
