@@ -34,7 +34,14 @@ class Draft:
                 utterance = known.utterance and replace(
                     known.utterance, start_ms=span.start_ms, end_ms=span.end_ms
                 )
-                return HeardSpan(span=span, utterance=utterance)
+                return HeardSpan(
+                    span=replace(
+                        span,
+                        language=known.span.language,
+                        language_probability=known.span.language_probability,
+                    ),
+                    utterance=utterance,
+                )
         return None
 
     def plus(self, heard: Sequence[HeardSpan]) -> "Draft":

@@ -47,13 +47,13 @@ def transcribe(
         found = ((index, draft.find(span)) for index, span in enumerate(sound.spans))
         known = {index: heard for index, heard in found if heard is not None}
     rest = [index for index in range(len(sound.spans)) if index not in known]
-    heard = (*known.values(), *sound.hear(engine, rest, hotwords, progress))
-    utterances = (h.utterance for h in heard if h.utterance is not None)
+    fresh = sound.hear(engine, rest, hotwords, progress)
+    heard = sorted((*known.values(), *fresh), key=lambda h: (h.span.start_ms, h.span.channel))
     return Transcript(
         call_id=call_id,
         duration_ms=sound.duration_ms,
-        utterances=tuple(sorted(utterances, key=lambda u: (u.start_ms, u.channel))),
-        speech=sound.spans,
+        utterances=tuple(h.utterance for h in heard if h.utterance is not None),
+        speech=tuple(h.span for h in heard),
         engine=engine.name,
         model=engine.model,
         sides_apart=bool(channels),
@@ -142,7 +142,11 @@ class _Sound:
         for piece in heard.pieces:
             by_clip[window.clip_of(piece.start_ms, piece.end_ms)].append(piece)
         for clip, pieces in by_clip.items():
-            span = self.spans[clip.span]
+            span = replace(
+                self.spans[clip.span],
+                language=heard.language,
+                language_probability=round(heard.language_probability, 3),
+            )
             if is_supported(pieces, heard, clip.length_ms, prompt):
                 utterance = _utterance(clip, pieces, heard, span, self.wide[clip.span])
                 yield HeardSpan(span=span, utterance=utterance)

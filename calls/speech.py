@@ -42,6 +42,9 @@ class SpeechSpan:
     start_ms: Ms
     end_ms: Ms
     level_dbfs: float = 0.0
+    language: str = ""
+    """What the engine took it for, whether or not words came of it; empty: it did not say."""
+    language_probability: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,14 @@ def test_speech_without_text_stays_on_record(tmp_path: Path) -> None:
     assert [span.channel for span in transcript.speech] == [Channel.AGENT]
 
 
+def test_speech_keeps_its_language_where_no_text_is_kept(tmp_path: Path) -> None:
+    recording = record(tmp_path, line(6), at(6, (1, speech())))
+    foreign = Heard((), log_probability=-2.0, language="ja", language_probability=0.9934)
+    transcript = transcribe(ScriptedEngine(heard=[foreign]), "call-1", recording, SIDES)
+    [span] = transcript.speech
+    assert (transcript.utterances, span.language, span.language_probability) == ((), "ja", 0.993)
+
+
 def test_silence_never_reaches_the_engine(tmp_path: Path) -> None:
     engine = ScriptedEngine()
     progress: list[float] = []

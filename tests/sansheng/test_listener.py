@@ -116,7 +116,9 @@ def test_the_end_finds_most_of_it_heard_and_judges_alike(spool: Spool, pipeline:
     (ended / DRAFT_FILE).unlink()
     analyse_folder(pipeline, ended)
     alone = from_json((ended / TRANSCRIPT_FILE).read_bytes(), Transcript)
-    assert alone.speech == transcript.speech
+    assert [(s.channel, s.start_ms, s.end_ms) for s in alone.speech] == [
+        (s.channel, s.start_ms, s.end_ms) for s in transcript.speech
+    ]
     assert [u.channel for u in alone.utterances] == [u.channel for u in transcript.utterances]
 
 
