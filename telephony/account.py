@@ -14,7 +14,7 @@ import structlog
 from calls.call import Channel
 from telephony.clock import Clock, Moment
 from telephony.identity_settings import RegistrationSettings
-from telephony.leg import Fact, Leg
+from telephony.leg import Fact, Leg, address_of
 from telephony.pjsip import SipLibraryError, pj
 from telephony.settings import TapSettings
 from telephony.sip_text import called_number, dialled_number
@@ -29,13 +29,11 @@ _NO_ANSWER = 408
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An INVITE that came in: its leg, when, from where, and the whole message."""
+    """An INVITE that came in: by which account, its leg, when, and the whole message."""
 
     account: "Account"
     leg: Leg
     moment: Moment
-    source: str
-    """The peer's IP address."""
     message: str
 
     @property
@@ -71,8 +69,8 @@ class Account(pj.Account):  # type: ignore[misc]
                 leg: Leg = SiprecLeg(self, self._clock, self._facts, prm.callId, request)
             else:
                 leg = Leg(self, Channel.CALLER, self._clock, self._facts, prm.callId)
-            source = prm.rdata.srcAddress.rsplit(":", 1)[0].strip("[]")
-            self._arrivals.append(Arrival(self, leg, moment, source, prm.rdata.wholeMsg))
+            leg.peer = address_of(prm.rdata)
+            self._arrivals.append(Arrival(self, leg, moment, prm.rdata.wholeMsg))
         except Exception as error:  # noqa: BLE001 (nothing may pass through the C library)
             log.error("an INVITE could not be taken", error=type(error).__name__)
 

@@ -36,6 +36,7 @@ from telephony.settings import Destination, TapSettings
 from telephony.sip_text import call_id_of, user_of
 from telephony.siprec import SiprecSession
 from telephony.siprec_leg import SiprecLeg
+from telephony.transfer import Exchange, Transfer
 
 log = structlog.get_logger()
 
@@ -49,10 +50,14 @@ class Session(Protocol):
     """A call under way, whatever brought it: a bridged call or a SIPREC session."""
 
     done: bool
-    live: LiveCall | None
-    """What the live board shows of it; None before its journal is open."""
-    legs_needed: int
-    """How many calls of the library it takes."""
+
+    @property
+    def live(self) -> LiveCall | None:
+        """What the live board shows of it; None before its journal is open."""
+
+    @property
+    def legs_needed(self) -> int:
+        """How many calls of the library it takes."""
 
     def handle(self, fact: Fact) -> None:
         """Act on what a leg noted."""
@@ -80,6 +85,14 @@ class Endpoint:
         self.registrations: list[Registration] = []
         self._door = _door(settings)
         self.port = settings.port + index
+        self._exchange = Exchange(
+            settings,
+            self.port,
+            self._door,
+            self.clock,
+            room=lambda: self.capacity - self._legs(),
+            is_ours=lambda call_id: self._transfer_of(call_id) is not None,
+        )
         self._trunk: Account | None = None
         passwords = [registration.password() for registration in settings.registrations]
         self._library = pj.Endpoint()
@@ -171,7 +184,10 @@ class Endpoint:
     def _take(self, arrival: Arrival) -> None:
         """Let an INVITE in, send it elsewhere, or refuse it."""
         self.last_sip = arrival.moment
-        refusal = self._door.refusal(arrival.source, arrival.message, arrival.moment.monotonic_ms)
+        if (ours := self._transfer_of(call_id_of(arrival.message))) is not None:
+            arrival.leg.say(_MOVED, (("Contact", f"<{ours.aim.redirect}>"),))
+            return
+        refusal = self._door.refusal(arrival.leg.peer, arrival.message, arrival.moment.monotonic_ms)
         if refusal is not None:
             self._refuse(arrival.leg, refusal)
         elif self.draining or self._legs() + self._needed(arrival) > self.capacity:
@@ -201,7 +217,7 @@ class Endpoint:
     def _bridge(self, arrival: Arrival) -> None:
         called = arrival.called
         destination = self.settings.destinations.get(called, self.settings.default_destination)
-        session = Bridge(arrival.leg, self.clock, self.settings, self.spool)
+        session = Bridge(arrival.leg, self.clock, self.settings, self.spool, self._exchange)
         arrival.leg.session = session
         self.sessions.append(session)
         head = Head(
@@ -221,6 +237,11 @@ class Endpoint:
             log.error("call not taken", error=str(error))
             session.end(_OVERLOADED)
 
+    def _transfer_of(self, call_id: str) -> Transfer | None:
+        """The transfer whose new leg has this SIP Call-ID."""
+        moving = (s.moving for s in self.sessions if isinstance(s, Bridge) and s.moving)
+        return next((each for each in moving if each.new.sip_call_id == call_id), None)
+
     def _account_for(self, arrival: Arrival, destination: Destination) -> Account:
         """The account that the agent's leg goes out by."""
         named = (r for r in self.registrations if r.address == destination.registration)
@@ -233,8 +254,7 @@ class Endpoint:
         leg.say(refusal.code, refusal.headers)
 
     def _needed(self, arrival: Arrival) -> int:
-        kind = SiprecSession if isinstance(arrival.leg, SiprecLeg) else Bridge
-        return kind.legs_needed
+        return 1 if isinstance(arrival.leg, SiprecLeg) else 2
 
     def _legs(self) -> int:
         return sum(session.legs_needed for session in self.sessions)

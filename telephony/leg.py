@@ -17,7 +17,7 @@ import structlog
 from calls.call import Channel, SideQuality
 from telephony.clock import Clock, Moment
 from telephony.pjsip import SipLibraryError, call_parameters, pj
-from telephony.sip_text import holds
+from telephony.sip_text import holds, user_of
 
 log = structlog.get_logger()
 
@@ -40,11 +40,16 @@ class FactKind(Enum):
     DTMF = auto()
     UPDATED = auto()
     """A SIPREC client's re-INVITE: other streams, other directions, or new metadata."""
+    REFER = auto()
+    """The peer asked to be replaced; the call has said yes."""
+    REPLACED = auto()
+    """Another dialog takes its place (RFC 3891): ``Leg.successor``, whose user is in detail."""
     BROKEN = auto()
     """A callback failed: the leg cannot be trusted any more."""
 
 
 _ANSWERED = frozenset({pj.PJSIP_INV_STATE_CONNECTING, pj.PJSIP_INV_STATE_CONFIRMED})
+_FORBIDDEN = 403
 _JUST_RECEIVED = (pj.PJSIP_TSX_STATE_TRYING, pj.PJSIP_TSX_STATE_COMPLETED)
 """States of a server transaction at its request: a CANCEL is answered by the library at once."""
 
@@ -58,6 +63,11 @@ class Fact:
     moment: Moment
     code: int = 0
     detail: str = ""
+
+
+def address_of(rdata: Any) -> str:
+    """The IP address that a received message came from."""
+    return str(rdata.srcAddress).rsplit(":", 1)[0].strip("[]")
 
 
 def guarded(callback: Callable[[L, Any], None]) -> Callable[[L, Any], None]:
@@ -90,6 +100,14 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.alive = True
         self.session: Any = None
         """The call that this leg belongs to, once there is one."""
+        self.account = account
+        self.peer = ""
+        """The IP address that the leg's first message came from."""
+        self.sip_call_id = ""
+        """Its SIP Call-ID, of a leg that the tap calls."""
+        self.follows_redirect = False
+        self.successor: Leg | None = None
+        self._asker = ""
         self.answered = False
         self.quality: SideQuality | None = None
         self._clock = clock
@@ -107,6 +125,8 @@ class Leg(pj.Call):  # type: ignore[misc]
         moment = self._clock.now()
         info = self.getInfo()
         code = info.lastStatusCode
+        if info.state == pj.PJSIP_INV_STATE_CALLING:
+            self.sip_call_id = info.callIdString
         kind = {
             pj.PJSIP_INV_STATE_EARLY: FactKind.PROGRESS,
             pj.PJSIP_INV_STATE_CONNECTING: FactKind.ANSWERED,
@@ -133,6 +153,10 @@ class Leg(pj.Call):  # type: ignore[misc]
         if transaction.type != pj.PJSIP_EVENT_RX_MSG:
             return
         tsx = transaction.tsx
+        source = address_of(transaction.src.rdata)
+        self.peer = self.peer or source
+        if tsx.method == "REFER":
+            self._asker = source
         if tsx.role != pj.PJSIP_ROLE_UAS or tsx.state not in _JUST_RECEIVED:
             return
         if tsx.method == "BYE":
@@ -145,6 +169,40 @@ class Leg(pj.Call):  # type: ignore[misc]
             if held is not None and held != self.held:
                 self.held = held
                 self.note(FactKind.HOLD if held else FactKind.RESUME)
+
+    @guarded
+    def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
+        """A REFER from the peer: the call decides at once, for the library calls the target."""
+        prm.statusCode = _FORBIDDEN
+        if self.session is None or self._asker != self.peer:
+            return
+        prm.statusCode, leg = self.session.transfer(self, prm.dstUri)
+        if leg is not None:
+            parameters = call_parameters()
+            prm.newCall, prm.opt = leg, parameters.opt
+            self.note(FactKind.REFER)
+
+    def onCallRedirected(self, prm: Any) -> int:  # noqa: N802
+        """A 3xx: followed only where it is the tap's own, on the way to a transfer's target."""
+        del prm
+        stop, follow = pj.PJSIP_REDIRECT_STOP, pj.PJSIP_REDIRECT_ACCEPT_REPLACE
+        return int(follow if self.follows_redirect else stop)
+
+    @guarded
+    def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
+        """An INVITE that is to take this leg's place: only from where a call would be let in."""
+        prm.statusCode = _FORBIDDEN
+        if self.session is not None:
+            parameters = call_parameters()
+            prm.statusCode, prm.opt = self.session.may_replace(self, prm.rdata), parameters.opt
+
+    @guarded
+    def onCallReplaced(self, prm: Any) -> None:  # noqa: N802
+        """It has taken this leg's place."""
+        leg = Leg(self.account, self.channel, self._clock, self.facts, prm.newCallId)
+        leg.session, leg.peer = self.session, self.peer
+        self.successor = prm.newCall = leg
+        self.note(FactKind.REPLACED, detail=user_of(leg.getInfo().remoteUri))
 
     @guarded
     def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802

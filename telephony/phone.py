@@ -62,6 +62,14 @@ class Script:
     """After the answer, the re-INVITE that resumes it."""
     dtmf: str = ""
     """Keys to press half a second after the answer."""
+    transfer_ms: int | None = None
+    """After the answer, its REFER."""
+    transfer_to: str = ""
+    """SIP URI of the transfer's target."""
+    consult: bool = False
+    """Call the target first, and transfer once it answers (REFER with Replaces)."""
+    stay: bool = False
+    """Go on with the call when its transfer is done, until the other side ends it."""
     give_up_ms: int = 120_000
     """Leave after so long, whatever happens."""
 
@@ -77,6 +85,8 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         """Tell the state and note what the script waits for."""
         del prm
         info = self.getInfo()
+        if self is not self._phone.current:
+            return
         names = {
             pj.PJSIP_INV_STATE_EARLY: "early",
             pj.PJSIP_INV_STATE_CONNECTING: "answered",
@@ -91,6 +101,18 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         del prm
         self._phone.media = True
 
+    def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802
+        """Tell how the transfer goes, as the other side's NOTIFY says."""
+        self._phone.tell("transfer", code=prm.statusCode, final=bool(prm.finalNotify))
+        if prm.finalNotify and prm.statusCode == _OK and not self._phone.script.stay:
+            self._phone.transferred = True
+
+    def onCallReplaced(self, prm: Any) -> None:  # noqa: N802
+        """Go on with the call that takes this one's place."""
+        prm.newCall = self._phone.current = PhoneCall(self._phone, prm.newCallId)
+        self._phone.former.append(self)
+        self._phone.tell("replaced")
+
     def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
         """Tell a hold or resume that the other side asked for."""
         tsx = prm.e.body.tsxState
@@ -101,6 +123,23 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
                 held = holds(tsx.src.rdata.wholeMsg)
                 if held is not None and tsx.tsx.state == pj.PJSIP_TSX_STATE_TRYING:
                     self._phone.tell("held" if held else "resumed")
+
+
+class Consultation(pj.Call):  # type: ignore[misc]
+    """The phone's call to a transfer's target; it is there to be replaced."""
+
+    def __init__(self, phone: "Phone") -> None:
+        super().__init__(phone.account)
+        self._phone = phone
+
+    def onCallState(self, prm: Any) -> None:  # noqa: N802
+        """Tell that the target has answered, or has gone."""
+        del prm
+        state = self.getInfo().state
+        if state == pj.PJSIP_INV_STATE_CONFIRMED:
+            self._phone.tell("consulted")
+        elif state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            self._phone.tell("consultation ended")
 
 
 class Player(pj.AudioMediaPlayer):  # type: ignore[misc]
@@ -138,6 +177,9 @@ class Phone:
         self._talk = Talk()
         self.clock = Clock()
         self.current: PhoneCall | None = None
+        self.former: list[PhoneCall] = []
+        self.transferred = False
+        self._consultation: Consultation | None = None
         self.media = False
         self.times: dict[str, float] = {}
         self._steps: set[str] = set()
@@ -204,7 +246,8 @@ class Phone:
     def close(self) -> None:
         """Free everything on this thread, then the library."""
         self._player = self._recorder = None
-        self.current = None
+        self.current = self._consultation = None
+        self.former.clear()
         self.account.shutdown()
         self.account = None
         gc.collect()
@@ -246,12 +289,30 @@ class Phone:
             resume.opt.flag = pj.PJSUA_CALL_UNHOLD
             call.reinvite(resume)
             self.tell("resuming")
+        if self._due("transfer", "confirmed", script.transfer_ms):
+            self._transfer(call)
+        if self._consultation is not None and self._due("refer", "consulted", 0):
+            call.xferReplaces(self._consultation, call_parameters())
+            self.tell("transferring")
+        if self.transferred and self._due("hang up", "confirmed", 0):
+            call.hangup(call_parameters())
+            self.tell("hung up")
         if script.dtmf and self._due("dtmf", "confirmed", 500):
             call.dialDtmf(script.dtmf)
         played = bool(self._player and self._player.ended and script.hang_up_after_playing)
         if self._due("hang up", "confirmed", 0 if played else script.hang_up_ms):
             call.hangup(call_parameters())
             self.tell("hung up")
+
+    def _transfer(self, call: PhoneCall) -> None:
+        if self.script.consult:
+            call.setHold(call_parameters())
+            self._consultation = Consultation(self)
+            self._consultation.makeCall(self.script.transfer_to, call_parameters())
+            self.tell("consulting")
+        else:
+            call.xfer(self.script.transfer_to, call_parameters())
+            self.tell("transferring")
 
     def _say(self, call: PhoneCall, code: int) -> None:
         call.answer(call_parameters(code))

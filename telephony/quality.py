@@ -63,7 +63,7 @@ def rate_sides(
     heard = {channel: each.peak_dbfs > DEAD_DBFS for channel, each in loudness.items()}
     rated = []
     for channel, each in loudness.items():
-        network = next((q for q in known if q.channel is channel), SideQuality(channel=channel))
+        network = join_legs(channel, known)
         rated.append(
             replace(
                 network,
@@ -81,6 +81,23 @@ def rate_sides(
             )
         )
     return tuple(rated)
+
+
+def join_legs(channel: Channel, known: Sequence[SideQuality]) -> SideQuality:
+    """A side's network figures over all its legs: a transfer gives it another one.
+
+    Counts add up; jitter, round trip and codec are those of the leg with the most packets.
+    """
+    legs = [quality for quality in known if quality.channel is channel]
+    if not legs:
+        return SideQuality(channel=channel)
+    return replace(
+        max(legs, key=lambda leg: leg.packets),
+        packets=sum(leg.packets for leg in legs),
+        lost=sum(leg.lost for leg in legs),
+        reordered=sum(leg.reordered for leg in legs),
+        discarded=sum(leg.discarded for leg in legs),
+    )
 
 
 def _dbfs(power: float) -> float:

@@ -53,6 +53,10 @@ class Recorder:
         """Have an audio media (a leg's stream) heard from now on."""
         source.startTransmit(self._port)
 
+    def ignore(self, source: Any) -> None:
+        """Have it heard no longer."""
+        source.stopTransmit(self._port)
+
     def close(self) -> None:
         """End the file; ``is_sealed`` says when that is done."""
         self._port = None

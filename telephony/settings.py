@@ -1,6 +1,6 @@
 """Settings of the tap: the [telephony] table."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -86,6 +86,11 @@ class TapSettings(BaseModel):
         gt=0,
         le=1000,
         description="New calls a second from each peer, twice as many in a burst; more get 503.",
+    )
+    transfers: Literal["follow", "refuse"] = Field(
+        default="follow",
+        description="A REFER: followed to the destinations' hosts and allowed peers, or refused"
+        " (603).",
     )
     jitter_buffer_ms: int = Field(
         default=0,

@@ -21,6 +21,8 @@ from calls.call import (
 from telephony.journal import Story
 from telephony.siprec_sides import UNKNOWN_SIDE
 
+TRANSFER = "transfer"
+"""Detail of an event of a transfer's leg that does not end the call itself."""
 _BUSY = frozenset({486, 600})
 _DECLINED = frozenset({401, 403, 603, 607})
 _NOBODY = frozenset({408, 480, 487})
@@ -83,6 +85,8 @@ def _ending(
 ) -> tuple[EndedBy, EndReason, datetime | None]:
     """Who ended the call, why and when, by the first event that ends one."""
     for event in events:
+        if event.detail == TRANSFER:
+            continue
         if event.kind is EventKind.BYE and event.received:
             return _FROM_CHANNEL[event.leg], EndReason.BYE, event.at
         if event.kind is EventKind.CANCEL and event.received:

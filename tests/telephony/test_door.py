@@ -2,15 +2,14 @@
 
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from calls.call import EndedBy, EndReason
 from telephony.door import Door
+from tests.peers.raw_peer import raw_peer
 from tests.telephony.conftest import Phone, Tap, until
 
 TapOf = Callable[..., Tap]
@@ -49,57 +48,6 @@ def test_the_peers_remembered_are_bounded_and_the_busy_one_is_among_them() -> No
     assert len(door.calls) <= 4096
 
 
-SDP = (
-    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-    "m=audio 39000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
-)
-
-
-@dataclass
-class RawPeer:
-    """A telephone by hand: it sends what no telephone should."""
-
-    tap: Tap
-    wire: socket.socket
-    call: str
-
-    def send(self, method: str, *, number: int = 1, branch: str = "a", to_tag: str = "") -> None:
-        """Send one request of the dialog."""
-        host, port = self.wire.getsockname()
-        to_tag = to_tag and f";tag={to_tag}"
-        body = SDP if method == "INVITE" else ""
-        self.wire.sendto(
-            (
-                f"{method} {self.tap.uri} SIP/2.0\r\n"
-                f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{self.call}{branch};rport\r\n"
-                f"Max-Forwards: 70\r\nFrom: <sip:139@127.0.0.1>;tag=t{self.call}\r\n"
-                f"To: <{self.tap.uri}>{to_tag}\r\nCall-ID: {self.call}\r\n"
-                f"CSeq: {number} {method}\r\nContact: <sip:139@{host}:{port}>\r\n"
-                f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-            ).encode(),
-            ("127.0.0.1", self.tap.settings.port),
-        )
-
-    def answer(self, method: str, lowest: int = 200) -> tuple[int, str]:
-        """The next answer to a method from a status code on: the code, and the To tag."""
-        while True:
-            said = self.wire.recv(8000).decode()
-            if not said.startswith("SIP/2.0 "):
-                continue
-            code = int(said[8:11])
-            if f" {method}\r\n" in said and code >= lowest:
-                to = next(line for line in said.splitlines() if line.startswith("To:"))
-                return code, to.partition(";tag=")[2]
-
-
-@contextmanager
-def raw_peer(tap: Tap, call: str) -> Iterator[RawPeer]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
-        wire.bind(("127.0.0.1", 0))
-        wire.settimeout(15)
-        yield RawPeer(tap, wire, call)
-
-
 @pytest.mark.sip
 def test_a_flood_gets_503_and_the_call_under_way_goes_on(
     tap_of: TapOf, phones: Phones, speech: Speech
@@ -110,7 +58,7 @@ def test_a_flood_gets_503_and_the_call_under_way_goes_on(
     until(lambda: agent.told("playing"))
     codes = []
     for number in range(5):
-        with raw_peer(tap, f"flood{number}") as peer:
+        with raw_peer(tap.uri, f"flood{number}") as peer:
             peer.send("INVITE")
             code, tag = peer.answer("INVITE", 180)
             codes.append(code)
@@ -127,7 +75,7 @@ def test_a_flood_gets_503_and_the_call_under_way_goes_on(
 def test_an_invite_sent_thrice_is_one_call(tap_of: TapOf, phones: Phones) -> None:
     tap = tap_of()
     agent = phones(port=tap.agent_port, ring_ms=300)
-    with raw_peer(tap, "thrice") as peer:
+    with raw_peer(tap.uri, "thrice") as peer:
         for _ in range(3):
             peer.send("INVITE")
         code, tag = peer.answer("INVITE")
@@ -143,7 +91,7 @@ def test_an_invite_sent_thrice_is_one_call(tap_of: TapOf, phones: Phones) -> Non
 def test_a_bye_before_the_ack_ends_the_call(tap_of: TapOf, phones: Phones) -> None:
     tap = tap_of()
     agent = phones(port=tap.agent_port, ring_ms=100)
-    with raw_peer(tap, "early-bye") as peer:
+    with raw_peer(tap.uri, "early-bye") as peer:
         peer.send("INVITE")
         _, tag = peer.answer("INVITE")
         peer.send("BYE", number=2, to_tag=tag, branch="c")
@@ -161,7 +109,7 @@ def test_a_cancel_that_crosses_the_200_leaves_an_answered_call(
 ) -> None:
     tap = tap_of()
     agent = phones(port=tap.agent_port, ring_ms=100)
-    with raw_peer(tap, "crossing") as peer:
+    with raw_peer(tap.uri, "crossing") as peer:
         peer.send("INVITE")
         _, tag = peer.answer("INVITE")
         # RFC 3261 9.2: a CANCEL after the final answer has no effect on the INVITE.
