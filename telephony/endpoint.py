@@ -28,6 +28,7 @@ from telephony.bridge import Bridge
 from telephony.clock import Clock, Moment
 from telephony.digest import Guard
 from telephony.door import Door, Refusal
+from telephony.gate import Gate
 from telephony.journal import Head
 from telephony.leg import Fact, Leg
 from telephony.live import LiveCall
@@ -278,6 +279,8 @@ class Endpoint:
             media.jbInit = media.jbMinPre = settings.jitter_buffer_ms
         self._library.libInit(config)
         allow_siprec()
+        if BUILD.name == "wheel":
+            self._gate = Gate(self.clock)
         for kind in (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_TCP):
             transport = pj.TransportConfig()
             transport.port = self.port

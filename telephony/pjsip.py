@@ -53,7 +53,9 @@ def reason_of(error: Exception) -> str:
     return str(getattr(error, "reason", type(error).__name__))
 
 
-class _PjStr(ctypes.Structure):
+class PjStr(ctypes.Structure):
+    """pj_str_t: octets and how many, for the few calls of the C library that pjsua2 has not."""
+
     _fields_ = (("ptr", ctypes.c_char_p), ("slen", ctypes.c_long))
 
 
@@ -73,12 +75,12 @@ def allow_siprec() -> None:
         ctypes.c_int,
         ctypes.c_void_p,
         ctypes.c_uint,
-        ctypes.POINTER(_PjStr),
+        ctypes.POINTER(PjStr),
     ]
     endpoint = library.pjsua_get_pjsip_endpt()
     if not endpoint:
         raise TapError("SIPREC was asked for before the SIP library was initialised")
-    tag = _PjStr(b"siprec", 6)
+    tag = PjStr(b"siprec", 6)
     status = library.pjsip_endpt_add_capability(
         endpoint, None, _PJSIP_H_SUPPORTED, None, 1, ctypes.byref(tag)
     )

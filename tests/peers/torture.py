@@ -1,5 +1,7 @@
 """Requests after RFC 4475 (SIP torture tests): each breaks, or strains, a sound INVITE its way."""
 
+import random
+import re
 from collections.abc import Callable
 
 Change = Callable[[bytes], bytes]
@@ -54,10 +56,121 @@ CHANGES: dict[str, Change] = {
     "3.3.9 two lengths": _swap(b"Content-Length: ", b"Content-Length: 5\r\nContent-Length: "),
     "3.3.13 no hop left": _swap(b"Max-Forwards: 70", b"Max-Forwards: 0"),
     "3.4.1 an INVITE of RFC 2543": _drop(b"Max-Forwards", b"Contact"),
-    "SDP without a connection": _swap(b"c=IN IP4 127.0.0.1\r\n", b""),
+    "SDP without a connection": _swap(b"c=IN IP4 127.0.77.1\r\n", b""),
     "SDP of an unknown network": _swap(b"c=IN IP4", b"c=XX YY"),
     "SDP without its lines' ends": _swap(b"a=rtpmap:8 PCMA/8000\r\n", b"a=rtpmap:8"),
     "SDP with a codec beyond the table": _swap(b"RTP/AVP 8", b"RTP/AVP 8 " + b"127 " * 300),
     "SDP with forty audio lines": lambda i: i + b"m=audio 4000 RTP/AVP 8\r\n" * 40,
 }
 """Section and trouble to what it does to a sound INVITE; the last ones are broken SDP."""
+
+_ADDRESS = re.compile(rb".?127\.0\.\d+\.1(?::\d+)?.?", re.S)
+"""Left alone, so that no broken message has the tap send anything to another machine."""
+_NUMBER = re.compile(rb"\d+")
+_EXTREMES = (
+    b"0",
+    b"-1",
+    b"255",
+    b"256",
+    b"65535",
+    b"65536",
+    b"2147483648",
+    b"18446744073709551616",
+)
+_PIECES = (
+    *(
+        b"\r\n",
+        b"\r\n\r\n",
+        b"\n",
+        b"\x00",
+        b" ",
+        b"\t",
+        b";",
+        b":",
+        b",",
+        b"<",
+        b">",
+        b'"',
+        b"=",
+        b"%",
+        b"@",
+    ),
+    *(
+        b"\xff\xfe",
+        b"%00",
+        b"\xe4\xbd\xa0",
+        b"a" * 300,
+        b"9" * 40,
+        b"m=audio 0 RTP/AVP 8\r\n",
+        b"m=",
+    ),
+    *(b"a=rtpmap:8 PCMA/0\r\n", b"a=fmtp:101 0-99999\r\n", b"a=sendonly\r\n", b"a=ptime:0\r\n"),
+    *(b"a=rtpmap:101 telephone-event/8000/9\r\n", b"a=rtcp:1\r\n", b"a=crypto:1 AES inline:\r\n"),
+    *(b"b=AS:-1\r\n", b"c=IN IP6 ::1\r\n", b"c=IN IP4 0.0.0.0\r\n", b"t=\r\n", b"a=ice-ufrag:\r\n"),
+)
+_LENGTH = re.compile(rb"(?mi)^(Content-Length\s*:\s*)\d+")
+
+
+def mutate(message: bytes, chance: random.Random) -> bytes:
+    """A message with one to eight changes: of octets, numbers, lines, or its length.
+
+    Two of three get a right Content-Length again, or few would reach the reader of the SDP.
+    """
+    mutant = bytearray(message)
+    for _ in range(chance.randint(1, 8)):
+        _CUTS[chance.randrange(len(_CUTS))](mutant, chance)
+    if not chance.randrange(3):
+        return bytes(mutant)
+    length = len(bytes(mutant).partition(b"\r\n\r\n")[2])
+    return _LENGTH.sub(rb"\g<1>%d" % length, bytes(mutant), count=1)
+
+
+def _place(mutant: bytearray, chance: random.Random) -> int:
+    """Somewhere in it that is not part of an address."""
+    while True:
+        at = chance.randrange(len(mutant) + 1)
+        if not any(found.start() <= at < found.end() for found in _ADDRESS.finditer(mutant)):
+            return at
+
+
+def _change_octet(mutant: bytearray, chance: random.Random) -> None:
+    at = _place(mutant, chance)
+    mutant[at : at + 1] = chance.randbytes(1)
+
+
+def _cut_out(mutant: bytearray, chance: random.Random) -> None:
+    at = _place(mutant, chance)
+    rest = _ADDRESS.search(mutant, at)
+    end = at + chance.randint(1, 9)
+    del mutant[at : min(end, rest.start() if rest else end)]
+
+
+def _put_in(mutant: bytearray, chance: random.Random) -> None:
+    at = _place(mutant, chance)
+    mutant[at:at] = chance.choice(_PIECES)
+
+
+def _change_number(mutant: bytearray, chance: random.Random) -> None:
+    spared = [found.span() for found in _ADDRESS.finditer(mutant)]
+    numbers = [
+        found
+        for found in _NUMBER.finditer(mutant)
+        if not any(start <= found.start() < end for start, end in spared)
+    ]
+    if numbers:
+        found = chance.choice(numbers)
+        mutant[found.start() : found.end()] = chance.choice(_EXTREMES)
+
+
+def _move_line(mutant: bytearray, chance: random.Random) -> None:
+    """Leave a line out, repeat it, or put it elsewhere."""
+    lines = bytes(mutant).split(b"\r\n")
+    line = lines[at := chance.randrange(len(lines))]
+    if chance.randrange(3):
+        del lines[at]
+    if chance.randrange(2):
+        lines.insert(chance.randrange(len(lines) + 1), line)
+    mutant[:] = b"\r\n".join(lines)
+
+
+_CUTS = (_change_octet, _cut_out, _put_in, _change_number, _move_line)

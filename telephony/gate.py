@@ -1,0 +1,83 @@
+"""The gate before the door: a wheel's process is not killed by many INVITEs in one second.
+
+For every INVITE the library opens two sockets before it asks anybody, and a closed one is counted
+for another half second. The wheel has room for 64 and ends its process by an assertion when they
+run out: 41 INVITEs in 0.4 s, even from a stranger. So a module of PJSIP's own kind, asked before
+the part that opens sockets, answers what is too much with a stateless 503 (RFC 3261 16.11). Our
+own build has room for 10,000 and needs none.
+"""
+
+import ctypes
+
+from calls.errors import TapError
+from telephony.clock import Clock
+from telephony.door import Budget
+from telephony.pjsip import BUILD, PjStr
+
+INVITES_A_SECOND, INVITES_AT_ONCE = 10, 6
+"""Of one process of the wheel: with the agents' legs, 44 sockets in the worst half second."""
+_BETWEEN_UA_AND_PJSUA = 63
+"""pjsip_module_priority: after the layer that takes what belongs to a call under way (32)."""
+_OVERLOADED = 503
+_HANDLED, _PASSED_ON = 1, 0
+
+_OnRequest = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+
+
+class _Module(ctypes.Structure):
+    """pjsip_module (sip_module.h)."""
+
+    _fields_ = (
+        ("prev", ctypes.c_void_p),
+        ("next", ctypes.c_void_p),
+        ("name", PjStr),
+        ("id", ctypes.c_int),
+        ("priority", ctypes.c_int),
+        *((name, ctypes.c_void_p) for name in ("load", "start", "stop", "unload")),
+        ("on_rx_request", _OnRequest),
+        *((name, ctypes.c_void_p) for name in ("on_rx_response", "on_tx_request")),
+        *((name, ctypes.c_void_p) for name in ("on_tx_response", "on_tsx_state")),
+    )
+
+
+class Gate:
+    """The module, for as long as the library lives. Owner thread only."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Put it up, between ``libInit`` and ``libStart``.
+
+        Errors: TapError when the library does not take it.
+        """
+        self._library = ctypes.CDLL(str(BUILD.library))
+        self._library.pjsua_get_pjsip_endpt.restype = ctypes.c_void_p
+        self._library.pjsip_rx_data_get_info.argtypes = [ctypes.c_void_p]
+        self._library.pjsip_rx_data_get_info.restype = ctypes.c_char_p
+        self._library.pjsip_endpt_register_module.argtypes = [ctypes.c_void_p] * 2
+        self._library.pjsip_endpt_respond_stateless.argtypes = [
+            *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int),
+            *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p),
+        ]
+        self._endpoint = self._library.pjsua_get_pjsip_endpt()
+        self._clock = clock
+        self._budget = Budget(INVITES_A_SECOND, INVITES_AT_ONCE)
+        self._module = _Module(
+            name=PjStr(b"sansheng-gate", 13),
+            id=-1,
+            priority=_BETWEEN_UA_AND_PJSUA,
+            on_rx_request=_OnRequest(self._ask),
+        )
+        status = self._library.pjsip_endpt_register_module(
+            self._endpoint, ctypes.byref(self._module)
+        )
+        if status != 0:
+            raise TapError(f"the SIP library takes no module (status {status})")
+
+    def _ask(self, request: int) -> int:
+        if b" INVITE/" not in self._library.pjsip_rx_data_get_info(request):
+            return _PASSED_ON
+        if self._budget.take("", self._clock.now().monotonic_ms):
+            return _PASSED_ON
+        self._library.pjsip_endpt_respond_stateless(
+            self._endpoint, request, _OVERLOADED, None, None, None
+        )
+        return _HANDLED
