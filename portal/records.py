@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from calls.call import Call
+from calls.errors import HandoverError
 from calls.hit import Status
 from calls.scorecard import Scorecard
 from calls.speech import Transcript
 from portal.access import Reach
 from portal.errors import RefusalError, not_found
-from portal.ports import Prices, Store
+from portal.ports import Prices, Store, StoredCall
 from portal.sql import statement
 from portal.verdicts import PRICES, Revised, Ruling, revise
+
+log = structlog.get_logger()
 
 PAGE = 50
 _WINDOWS = (timedelta(days=2), timedelta(days=30), None)
@@ -162,9 +167,7 @@ def _place(after: str) -> tuple[datetime | None, str | None]:
 def open_call(store: Store, reach: Reach, call_id: str, prices: Prices = PRICES) -> CallFile:
     """One call whole; one out of reach is as unknown as one that does not exist (404)."""
     head = owner(store, reach, call_id)
-    stored = store.stored(call_id)
-    if stored is None:
-        raise not_found()
+    stored = read_stored(store, call_id)
     only = {"call_id": call_id}
     reviews = store.rows(
         "SELECT * FROM reviews WHERE call_id = $call_id ORDER BY reviewed_at", only
@@ -186,6 +189,18 @@ def open_call(store: Store, reach: Reach, call_id: str, prices: Prices = PRICES)
         states=states,
         revised=revise(card, rulings(reviews, appeals), prices),
     )
+
+
+def read_stored(store: Store, call_id: str) -> StoredCall:
+    """What is stored of a call; records that cannot be read are refused (409) and logged."""
+    try:
+        stored = store.stored(call_id)
+    except HandoverError as error:
+        log.error("stored call cannot be read", call_id=call_id, error=error.message)
+        raise RefusalError(409, "damaged") from error
+    if stored is None:
+        raise not_found()
+    return stored
 
 
 def owner(store: Store, reach: Reach, call_id: str) -> dict[str, Any]:

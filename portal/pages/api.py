@@ -17,7 +17,7 @@ from portal.errors import not_found
 from portal.figures import overview
 from portal.pages.calls import Day, Text, wanted
 from portal.pages.figures import period
-from portal.records import calls_page, open_call, owner, search
+from portal.records import calls_page, open_call, owner, read_stored, search
 
 VERSION = "1.0"
 _MOST = 200
@@ -268,8 +268,8 @@ def get_audio(request: Request, call_id: CallId) -> FileResponse:
     """The recording, left the caller, right the agent; ranges are answered."""
     desk, person = desk_of(request), person_of(request)
     owner(desk.store, person.reach, call_id)
-    stored = desk.store.stored(call_id)
-    if stored is None or stored.recording is None or not stored.recording.is_file():
+    stored = read_stored(desk.store, call_id)
+    if stored.recording is None or not stored.recording.is_file():
         raise not_found()
     desk.store.audit(person.user_id, "play_audio", call_id, {"api": 1})
     return audio_response(stored.recording)

@@ -16,7 +16,17 @@ from portal.audio import audio_response
 from portal.desk import desk_of, go, page, person_of
 from portal.errors import RefusalError, not_found
 from portal.peaks import peaks
-from portal.records import SHOWS, Filter, calls_page, day_of, open_call, owner, search, teams
+from portal.records import (
+    SHOWS,
+    Filter,
+    calls_page,
+    day_of,
+    open_call,
+    owner,
+    read_stored,
+    search,
+    teams,
+)
 from portal.timeline import timeline
 from portal.transcripts import lines
 
@@ -104,8 +114,8 @@ def audio(request: Request, call_id: str) -> Response:
     """The recording, whole or in part (RFC 9110 ranges); each hearing is in the audit log."""
     desk, person = desk_of(request), person_of(request)
     owner(desk.store, person.reach, call_id)
-    stored = desk.store.stored(call_id)
-    if stored is None or stored.recording is None or not stored.recording.is_file():
+    stored = read_stored(desk.store, call_id)
+    if stored.recording is None or not stored.recording.is_file():
         raise not_found()
     asked = request.headers.get("Range", "bytes=0-")
     if asked.startswith("bytes=0-"):
@@ -117,8 +127,8 @@ def shape(request: Request, call_id: str) -> Response:
     """The waveform's peaks, so that a browser need not load the whole recording to draw it."""
     desk = desk_of(request)
     owner(desk.store, person_of(request).reach, call_id)
-    stored = desk.store.stored(call_id)
-    if stored is None or stored.recording is None:
+    stored = read_stored(desk.store, call_id)
+    if stored.recording is None:
         raise not_found()
     try:
         return JSONResponse({"peaks": peaks(stored.recording)})

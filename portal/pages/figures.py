@@ -1,11 +1,11 @@
 """Figures: an agent's own page, the supervisor's overview, and the same in Excel."""
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from fastapi import Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from calls.masks import mask_number
@@ -20,6 +20,7 @@ from portal.workbook import MEDIA_TYPE, Sheet, workbook
 
 _MOST_ROWS = 20_000
 _LATEST = 8
+Month = Annotated[str, Query(pattern=r"^\d{4}-\d{2}$")]
 _LONGEST_PERIOD = timedelta(days=400)
 
 
@@ -28,6 +29,7 @@ def add(gate: Gate) -> None:
     gate.add("GET", "/me", me, AGENTS)
     gate.add("GET", "/overview", overview_page, STAFF)
     gate.add("GET", "/overview.xlsx", overview_file, STAFF)
+    gate.add("GET", "/monthly.xlsx", monthly_file, STAFF)
     gate.add("GET", "/calls.xlsx", calls_file, STAFF)
 
 
@@ -89,6 +91,8 @@ def overview_page(request: Request, since: Day = "", until: Day = "", team: Text
         "teams": teams(desk.store, person.reach),
         "view": found,
         "least": LEAST_PARITY,
+        "month": f"{last:%Y-%m}",
+        "team_query": quote(team),
         "query": f"since={first}&until={last}&team={quote(team)}",
         "chart": {
             "hours": {
@@ -123,6 +127,39 @@ def overview_file(request: Request, since: Day = "", until: Day = "", team: Text
     body = workbook(_overview_sheets(found, words_of(request)), zone)
     desk.store.audit(person.user_id, "export", "overview", {"from": str(first), "to": str(last)})
     return _attachment(body, f"overview-{first}-{last}.xlsx")
+
+
+def monthly_file(request: Request, month: Month, team: Text = "") -> Response:
+    """A month's report as an Excel file: its figures beside the month's before, then the tables."""
+    desk, person, t = desk_of(request), person_of(request), words_of(request)
+    zone = ZoneInfo(desk.settings.time_zone)
+    first = month_of(month)
+    last = next_month(first) - timedelta(days=1)
+    before = (first - timedelta(days=1)).replace(day=1)
+    now = overview(desk.store, person.reach, zone, first, last, team)
+    then = overview(desk.store, person.reach, zone, before, first - timedelta(days=1), team)
+    _, *tables = _overview_sheets(now, t)
+    heads = [t("overview.monthly"), f"{first:%Y-%m}", f"{before:%Y-%m}"]
+    figures = [
+        (name, value, earlier)
+        for (name, value), (_, earlier) in zip(_totals(now, t), _totals(then, t), strict=True)
+    ]
+    body = workbook([(t("overview.monthly"), heads, figures), *tables], zone)
+    desk.store.audit(person.user_id, "export", "monthly", {"month": month})
+    return _attachment(body, f"monthly-{month}.xlsx")
+
+
+def month_of(text: str) -> date:
+    """The first day of a month written ``YYYY-MM``; anything else is refused (422)."""
+    first = day_of(f"{text}-01")
+    if first is None:
+        raise RefusalError(422, "bad_request")
+    return first
+
+
+def next_month(first: date) -> date:
+    """The first day of the month after."""
+    return (first + timedelta(days=31)).replace(day=1)
 
 
 def calls_file(
@@ -172,17 +209,19 @@ def _attachment(body: bytes, name: str) -> Response:
     )
 
 
-def _overview_sheets(found: Overview, t: Words) -> list[Sheet]:
-    totals = found.totals
+def _totals(found: Overview, t: Words) -> list[tuple[str, Any]]:
     keys = ("calls", "answered", "three", "answer", "score", "fails", "vetoes", "noon", "rest")
     columns = {"three": "three_rings", "answer": "answer_rate"}
-    figures = [(t(f"overview.{key}"), totals[columns.get(key, key)]) for key in keys]
+    return [(t(f"overview.{key}"), found.totals[columns.get(key, key)]) for key in keys]
+
+
+def _overview_sheets(found: Overview, t: Words) -> list[Sheet]:
     agent_heads = [t("overview.by_agent"), t("overview.by_team")]
     agent_heads += [t(f"overview.{k}") for k in ("calls", "three", "score", "fails", "vetoes")]
     agent_heads += [t("overview.busy"), t("overview.idle")]
     agent_keys = ("calls", "three_rings", "score", "fails", "vetoes", "busy_score", "idle_score")
     return [
-        (t("overview.title"), [t("overview.title"), ""], figures),
+        (t("overview.title"), [t("overview.title"), ""], _totals(found, t)),
         (
             t("overview.by_agent"),
             agent_heads,

@@ -7,13 +7,13 @@ from starlette.responses import Response
 
 from calls.hit import Status
 from calls.masks import mask_text
-from portal.access import REVIEWERS, STAFF, Gate
+from portal.access import REVIEWERS, STAFF, Gate, Person
 from portal.appeals import LONGEST_TEXT, Appeals
 from portal.calibration import DAYS, look
 from portal.desk import Desk, desk_of, go, page, person_of
 from portal.errors import RefusalError
-from portal.records import open_call
-from portal.reviews import LONGEST_COMMENT, Reviews
+from portal.records import CallFile, open_call
+from portal.reviews import LONGEST_COMMENT, Entry, Reviews
 from portal.timeline import timeline
 from portal.transcripts import lines
 from portal.verdicts import WHOLE_CALL
@@ -45,15 +45,16 @@ def queue(request: Request) -> Response:
     desk, person = desk_of(request), person_of(request)
     reviews = _reviews(desk)
     waiting = reviews.queue(person)
+    found, skipped = _first_that_opens(desk, person, waiting)
     context: dict[str, Any] = {
-        "left": len(waiting),
+        "left": sum(entry.call_id not in skipped for entry in waiting),
         "done": reviews.done_today(person),
+        "skipped": skipped,
         "entry": None,
     }
-    if not waiting:
+    if found is None:
         return page(request, "queue.html", context)
-    entry = waiting[0]
-    file = open_call(desk.store, person.reach, entry.call_id, desk.prices)
+    entry, file = found
     desk.store.audit(person.user_id, "view_call", entry.call_id)
     item = next((i for i in file.card.items if i.rule == entry.rule), None)
     finding = file.card.findings[entry.finding] if entry.finding is not None else None
@@ -97,6 +98,24 @@ def queue(request: Request) -> Response:
         },
     }
     return page(request, "queue.html", context)
+
+
+def _first_that_opens(
+    desk: Desk, person: Person, waiting: list[Entry]
+) -> tuple[tuple[Entry, CallFile] | None, list[str]]:
+    """The next entry with its call, and the calls before it that cannot be opened.
+
+    One damaged call must not keep a reviewer from all the others.
+    """
+    skipped: list[str] = []
+    for entry in waiting:
+        if entry.call_id in skipped:
+            continue
+        try:
+            return (entry, open_call(desk.store, person.reach, entry.call_id, desk.prices)), skipped
+        except RefusalError:
+            skipped.append(entry.call_id)
+    return None, skipped
 
 
 def decide(

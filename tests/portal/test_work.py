@@ -396,3 +396,39 @@ def test_an_error_of_ours_shows_no_inside(app: FastAPI, visit: Visit) -> None:
     assert answer.status_code == 500
     assert "Traceback" not in answer.text
     assert "NoneType" not in answer.text
+
+
+def test_a_damaged_call_is_told_and_the_queue_goes_on(visit: Visit, warehouse: Warehouse) -> None:
+    damage = "UPDATE records SET analysis_json = '{}' WHERE call_id = 'call-00'"
+    qa = visit("qachen")
+    assert 'data-call="call-00"' in qa.get("/queue").text
+    warehouse.write(lambda cursor: cursor.execute(damage))
+    shown = qa.get("/queue")
+    assert shown.status_code == 200
+    told = shown.text.split('id="skipped"')[1].split("</p>")[0]
+    assert "call-00" in told
+    assert 'data-call="call-0' in shown.text
+    assert 'data-call="call-00"' not in shown.text
+    damaged = qa.get("/calls/call-00")
+    assert damaged.status_code == 409
+    assert "记录读不了" in damaged.text
+    assert qa.get("/calls/call-00/audio").status_code == 409
+
+
+def test_the_monthly_report_has_the_month_beside_the_one_before(
+    visit: Visit, warehouse: Warehouse
+) -> None:
+    boss = visit("banzhang")
+    assert "monthly.xlsx?month=2026-11" in boss.get("/overview").text
+    answer = boss.get("/monthly.xlsx", params={"month": "2026-11"})
+    assert answer.status_code == 200
+    book = load_workbook(io.BytesIO(answer.content))
+    heads, *rows = [[cell.value for cell in row] for row in book["月报"].iter_rows()]
+    assert heads == ["月报", "2026-11", "2026-10"]
+    figures = {row[0]: row[1:] for row in rows}
+    (asked,) = warehouse.rows("SELECT avg(in_time::INT) AS rate, count(*) AS n FROM v_three_rings")
+    assert figures["来电"] == [12, 0]
+    assert figures["三声接听率"] == [pytest.approx(asked["rate"]), None]
+    assert len(book.sheetnames) == 4
+    for month in ("2026-13", "2026-1", "1900-01", "x"):
+        assert boss.get("/monthly.xlsx", params={"month": month}).status_code == 422
