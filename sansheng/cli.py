@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "analyze": "sansheng.commands.analyze",
     "import": "sansheng.commands.import_",
     "serve": "sansheng.commands.serve",
+    "probe": "sansheng.commands.probe",
     "doctor": "sansheng.commands.doctor",
     "call": "sansheng.commands.call",
     "query": "sansheng.commands.query",

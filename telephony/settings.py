@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from telephony.feed_settings import FeedSettings
 from telephony.identity_settings import DigestSettings, RegistrationSettings
+from telephony.probe_settings import ProbeSettings
 from telephony.siprec_settings import SiprecSettings
 
 
@@ -109,6 +110,9 @@ class TapSettings(BaseModel):
     )
     siprec: SiprecSettings = Field(
         default_factory=SiprecSettings, description="The SIPREC recording server."
+    )
+    probe: ProbeSettings = Field(
+        default_factory=ProbeSettings, description="Unannounced checks: `sansheng probe`."
     )
     feed: FeedSettings = Field(
         default_factory=FeedSettings,

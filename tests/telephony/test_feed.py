@@ -13,8 +13,20 @@ from typing import Any
 
 import pytest
 
-from calls.call import Call, Channel, EndedBy, EndReason, Hold, Mode, Signalling
+from calls.call import (
+    Call,
+    Channel,
+    EndedBy,
+    EndReason,
+    EventKind,
+    Hold,
+    LegEvent,
+    Mode,
+    Signalling,
+)
+from calls.codec import read_record
 from calls.errors import TapError
+from calls.handover import CALL_FILE, Spool, Stage
 from telephony.feed import Feed
 from telephony.feed_ami import AmiClient
 from telephony.feed_asterisk import AsteriskReader
@@ -24,7 +36,9 @@ from telephony.feed_join import Outcome, join, same_number
 from telephony.feed_settings import AmiSettings, FeedSettings, WebhookSettings
 from telephony.feed_store import FeedStore
 from telephony.feed_webhook import Webhook
+from telephony.finish import finish_live
 from telephony.health import TapHealth
+from telephony.journal import Head, Journal
 from tests.telephony.conftest import until
 
 START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
@@ -492,6 +506,43 @@ def test_what_a_file_holds_at_the_start_is_known_but_bad_lines_are_counted(tmp_p
     assert (health.calls, health.bad, health.events) == (1, 1, 0)
     feed.stop()
     assert feed.store.complete(RECORDED, ["p1"]).ring_ms == 6000
+
+
+def test_a_siprec_call_waits_for_its_events_and_no_other_one_does(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    for mode in (Mode.SIPREC, Mode.BRIDGE):
+        journal = Journal(
+            spool.begin(mode.value),
+            Head(
+                call_id=mode.value,
+                mode=mode,
+                caller="13900000000",
+                called="8012",
+                agent="8012",
+                invited_at=at(0),
+                call_ids=("p1",),
+            ),
+        )
+        for kind in (EventKind.ANSWERED, EventKind.BYE, EventKind.CLOSED):
+            moment = RECORDED.answered_at if kind is EventKind.ANSWERED else RECORDED.ended_at
+            assert moment is not None
+            journal.event(LegEvent(at=moment, monotonic_ms=0, leg=Channel.AGENT, kind=kind))
+        journal.close()
+    now = [100.0]
+    feed = Feed(SETTINGS, lambda: now[0])
+    assert finish_live(spool, "ALAW", feed) == ["bridge"]
+    assert feed.waiting == 1
+    for event in told(*WHOLE):
+        feed.store.take(event)
+    now[0] += SETTINGS.wait_s - 0.01
+    assert finish_live(spool, "ALAW", feed) == []
+    now[0] += 0.02
+    assert finish_live(spool, "ALAW", feed) == ["siprec"]
+    assert feed.waiting == 0
+    call = read_record(spool.folder(Stage.RECORDED, "siprec") / CALL_FILE, Call)
+    assert (call.ring_ms, call.ended_by) == (6000, EndedBy.AGENT)
+    bridged = read_record(spool.folder(Stage.RECORDED, "bridge") / CALL_FILE, Call)
+    assert bridged.signalling is Signalling.OBSERVED
 
 
 @pytest.fixture
