@@ -148,6 +148,8 @@ class Bridge:
                 self._ended = True
             case FactKind.HOLD | FactKind.RESUME | FactKind.DTMF:
                 self._record.event(leg, _EVENTS[fact.kind], fact.moment)
+                if fact.kind is FactKind.DTMF and other in self.legs:
+                    self.legs[other].press(fact.detail)
             case FactKind.GONE:
                 self._gone(fact, other)
             case FactKind.BROKEN:

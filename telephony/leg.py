@@ -5,6 +5,7 @@ call would deadlock. So a callback reads the clock, notes a fact and returns; ``
 the facts after the loop has come back.
 """
 
+import contextlib
 import functools
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -50,6 +51,7 @@ class FactKind(Enum):
 
 _ANSWERED = frozenset({pj.PJSIP_INV_STATE_CONNECTING, pj.PJSIP_INV_STATE_CONFIRMED})
 _FORBIDDEN = 403
+_KEYS = frozenset("0123456789*#ABCD")
 _JUST_RECEIVED = (pj.PJSIP_TSX_STATE_TRYING, pj.PJSIP_TSX_STATE_COMPLETED)
 """States of a server transaction at its request: a CANCEL is answered by the library at once."""
 
@@ -206,9 +208,8 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     @guarded
     def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
-        """A key of the peer's telephone (RFC 4733); which key is nobody's business here."""
-        del prm
-        self.note(FactKind.DTMF)
+        """A key of the peer's telephone (RFC 4733); which, only the other leg's peer is told."""
+        self.note(FactKind.DTMF, detail=prm.digit)
 
     @guarded
     def onStreamDestroyed(self, prm: Any) -> None:  # noqa: N802
@@ -260,6 +261,12 @@ class Leg(pj.Call):  # type: ignore[misc]
             header.hName, header.hValue = name, value
             parameters.txOption.headers.append(header)
         self.answer(parameters)
+
+    def press(self, key: str) -> None:
+        """Send the peer a key (RFC 4733); a leg that has no stream sends none."""
+        if self.alive and key in _KEYS:
+            with contextlib.suppress(SipLibraryError):
+                self.dialDtmf(key)
 
     def end(self, code: int = 0) -> None:
         """Hang up, cancel or refuse, whatever the leg's state asks for."""

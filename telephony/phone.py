@@ -101,6 +101,10 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         del prm
         self._phone.media = True
 
+    def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
+        """Tell a key that the other side pressed."""
+        self._phone.tell("key", key=prm.digit)
+
     def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802
         """Tell how the transfer goes, as the other side's NOTIFY says."""
         self._phone.tell("transfer", code=prm.statusCode, final=bool(prm.finalNotify))
@@ -267,7 +271,7 @@ class Phone:
         script, call = self.script, self.current
         if call is None or "ended" in self.times:
             return
-        if self.media and self.times.keys() & {"answered", "confirmed"}:
+        if self.media:
             self.media = False
             self._connect(call)
         if self._due("ring", "invited", 0):

@@ -217,6 +217,22 @@ def test_a_hold_with_music_is_recorded_as_the_agents_hold(
     assert np.abs(during).max() < 0.01
 
 
+def test_a_callers_hold_at_the_pbx_is_recorded_as_the_callers(
+    hotline: Hotline, phones: Phones, speech: Speech
+) -> None:
+    agent = phones(port=hotline.agents["1001"], ring_ms=300, play=str(speech(2, 8)))
+    caller = phones(call=hotline.uri(), hold_ms=1000, resume_ms=2500, hang_up_ms=4000)
+    caller.wait()
+    agent.wait()
+    [(call, folder)] = hotline.tap.recorded()
+    answered_as_asterisk_says(call, hotline)
+    [hold] = call.holds
+    assert hold.by is Channel.CALLER
+    assert hold.end_ms - hold.start_ms == pytest.approx(1500, abs=100 + hotline.tolerance_ms)
+    assert call.recording is not None
+    assert np.abs(wav.read(folder / call.recording.path, 1, start_ms=hold.end_ms)).max() > 0.1
+
+
 @pytest.mark.parametrize("kind", ["blind", "attended"])
 def test_a_transfer_within_asterisk_stays_one_recorded_call(
     hotline: Hotline, phones: Phones, speech: Speech, kind: str
