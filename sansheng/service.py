@@ -232,7 +232,9 @@ class Service:
 def _taps(tap: TapSupervisor) -> Iterator[TapHealth]:
     """All that must hear the PBX: each process, each registration, the feed of its events."""
     for child in tap.health():
-        yield TapHealth(name=f"SIP {child.port}", hears=child.running and child.ready)
+        yield TapHealth(
+            name=f"SIP {child.port}", hears=child.hears, detail="no call" if child.deaf else ""
+        )
         for each in child.registrations:
             yield TapHealth(name=each.name, hears=each.well, detail=f"{each.state} {each.code}")
     feed = tap.feed_health()

@@ -72,6 +72,7 @@ def main() -> int:
                     if r.is_ours
                 ],
                 "last_sip": endpoint.last_sip.at.isoformat() if endpoint.last_sip else None,
+                "last_call": endpoint.last_call.at.isoformat() if endpoint.last_call else None,
             }
         )
 

@@ -82,6 +82,8 @@ class Endpoint:
         self.sessions: list[Session] = []
         self.draining = False
         self.last_sip: Moment | None = None
+        self.last_call: Moment | None = None
+        """When a peer that is let in last had a call for us, whatever came of it."""
         self.refused = 0
         self.registrations: list[Registration] = []
         self._door = _door(settings)
@@ -191,7 +193,9 @@ class Endpoint:
         refusal = self._door.refusal(arrival.leg.peer, arrival.message, arrival.moment.monotonic_ms)
         if refusal is not None:
             self._refuse(arrival.leg, refusal)
-        elif self.draining or self._legs() + self._needed(arrival) > self.capacity:
+            return
+        self.last_call = arrival.moment
+        if self.draining or self._legs() + self._needed(arrival) > self.capacity:
             if self.settings.bypass:
                 contact = self.settings.bypass.replace("{called}", arrival.called)
                 self._refuse(arrival.leg, Refusal(_MOVED, (("Contact", f"<{contact}>"),)))

@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -58,8 +59,17 @@ class ChildHealth:
     """Deaths in a row, as the back-off counts them."""
     last_sip: str | None = None
     """When it last heard SIP, ISO-8601."""
+    last_call: str | None = None
+    """When a peer that is let in last had a call for it, ISO-8601."""
+    deaf: bool = False
+    """Whether that is too long ago (``deaf_s``)."""
     registrations: tuple[RegistrationHealth, ...] = ()
     """Those that this process holds."""
+
+    @property
+    def hears(self) -> bool:
+        """Whether it listens, and calls come in as they should."""
+        return self.running and self.ready and not self.deaf
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +85,23 @@ class TapHealth:
 
     @property
     def well(self) -> bool:
-        """Whether all listens and is registered, the feed is not deaf, and the disk has room."""
-        listening = all(child.running and child.ready for child in self.children)
+        """Whether all hears and is registered, the feed is not deaf, and the disk has room."""
+        listening = all(child.hears for child in self.children)
         registered = all(r.well for child in self.children for r in child.registrations)
         hears = self.feed is None or not self.feed.deaf
         return listening and registered and hears and self.disk_free_bytes >= _LOW_DISK
+
+
+def is_deaf(last_call: str | None, up_s: float, now: datetime, deaf_s: int) -> bool:
+    """Whether a line has had no call for too long; one that had none counts from its start.
+
+    ``last_call`` is ISO-8601, ``up_s`` the seconds since the process began, ``deaf_s`` the limit
+    (0: none).
+    """
+    quiet_s = (
+        up_s if last_call is None else (now - datetime.fromisoformat(last_call)).total_seconds()
+    )
+    return 0 < deaf_s < quiet_s
 
 
 def look(children: list[ChildHealth], spool: Spool, feed: FeedHealth | None = None) -> TapHealth:
@@ -106,6 +128,7 @@ class _Collector:
             ("calls", "Calls under way.", lambda c: c.calls),
             ("refused", "INVITEs turned away since the process began.", lambda c: c.refused),
             ("restarts", "Deaths in a row.", lambda c: c.restarts),
+            ("deaf", "Whether no call has come for too long.", lambda c: float(c.deaf)),
         ):
             gauge = GaugeMetricFamily(f"sansheng_tap_{name}", text, labels=["port"])
             for child in state.children:

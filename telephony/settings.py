@@ -102,6 +102,12 @@ class TapSettings(BaseModel):
     recording_coding: str = Field(
         default="ALAW", pattern="^(PCM_16|ALAW|ULAW)$", description="How recordings are kept."
     )
+    deaf_s: int = Field(
+        default=0,
+        ge=0,
+        le=604_800,
+        description="Without a call for so long, a line is deaf: an alarm. 0: never.",
+    )
     health_port: int = Field(
         default=0,
         ge=0,

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import IO, Any, cast
 
 import msgspec
@@ -20,7 +21,7 @@ from calls.handover import Spool
 from telephony.feed import Feed
 from telephony.feed_health import FeedHealth
 from telephony.finish import finish_live
-from telephony.health import ChildHealth, HealthServer, RegistrationHealth, look
+from telephony.health import ChildHealth, HealthServer, RegistrationHealth, is_deaf, look
 from telephony.live import LiveCall
 from telephony.settings import TapSettings
 
@@ -140,9 +141,16 @@ class TapSupervisor:
                 registrations=msgspec.convert(
                     child.said.get("registrations", ()), tuple[RegistrationHealth, ...]
                 ),
+                deaf=not child.said.get("calls")
+                and is_deaf(
+                    child.said.get("last_call"),
+                    time.monotonic() - child.started,
+                    datetime.now(UTC),
+                    self.settings.deaf_s,
+                ),
                 **{
                     key: child.said[key]
-                    for key in ("calls", "draining", "refused", "last_sip")
+                    for key in ("calls", "draining", "refused", "last_sip", "last_call")
                     if key in child.said
                 },
             )

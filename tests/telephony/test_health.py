@@ -3,8 +3,9 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from calls.errors import TapError
 from calls.handover import Spool, Stage
 from telephony.feed_health import FeedHealth
-from telephony.health import ChildHealth, HealthServer, TapHealth, look
+from telephony.health import ChildHealth, HealthServer, TapHealth, is_deaf, look
+from tests.telephony.conftest import Phone, Tap, until
 
 GOOD = ChildHealth(port=5070, running=True, ready=True, calls=2, refused=3)
 
@@ -62,6 +64,7 @@ def test_health_is_json(server: HealthServer) -> None:
     [
         {"children": (replace(GOOD, running=False),)},
         {"children": (GOOD, replace(GOOD, ready=False))},
+        {"children": (GOOD, replace(GOOD, deaf=True))},
         {"disk_free_bytes": 1000},
     ],
 )
@@ -105,3 +108,40 @@ def test_a_deaf_feed_is_told(server: HealthServer, state: _State) -> None:
     code, body = _get(server, "/health")
     assert code == 503
     assert json.loads(body)["feed"]["deaf"] is True
+
+
+@pytest.mark.parametrize(
+    ("last_call", "up_s", "deaf_s", "deaf"),
+    [
+        (None, 500, 600, False),
+        (None, 700, 600, True),
+        ("2026-11-24T00:49:00+00:00", 700, 600, True),
+        ("2026-11-24T08:51:00+08:00", 700, 600, False),
+        ("2026-11-23T01:00:00+00:00", 90_000, 0, False),
+    ],
+)
+def test_a_line_without_calls_is_deaf(
+    last_call: str | None, up_s: float, deaf_s: int, deaf: bool
+) -> None:
+    now = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+    assert is_deaf(last_call, up_s, now, deaf_s) is deaf
+
+
+@pytest.mark.sip
+@pytest.mark.parametrize(("peers", "heard"), [("127.0.0.1/32", True), ("10.9.9.9/32", False)])
+def test_a_call_from_a_peer_that_is_let_in_ends_deafness(
+    tap_of: Callable[..., Tap], phones: Callable[..., Phone], peers: str, heard: bool
+) -> None:
+    tap = tap_of(deaf_s=1, allowed_peers=(peers,))
+    until(lambda: tap.supervisor.health()[0].deaf)
+    assert not look(tap.supervisor.health(), tap.spool).well
+    agent = phones(port=tap.agent_port, ring_ms=0)
+    caller = phones(call=tap.uri, hang_up_ms=1500)
+    if heard:
+        until(lambda: tap.supervisor.health()[0].calls)
+        assert not tap.supervisor.health()[0].deaf
+        agent.wait()
+        until(lambda: tap.supervisor.health()[0].deaf)
+    caller.wait()
+    assert (tap.supervisor.health()[0].last_call is not None) is heard
+    assert tap.supervisor.health()[0].deaf
