@@ -19,7 +19,8 @@ class WebhookSettings(BaseModel):
     host: str = Field(default="127.0.0.1", description="Address that the webhook is bound to.")
     port: int = Field(default=0, ge=0, le=65535, description="Its HTTP port; 0: no webhook.")
     peers: tuple[str, ...] = Field(
-        default=("127.0.0.1/32",), description="Networks (CIDR) that may post; others get 403."
+        default=("127.0.0.1/32",),
+        description="Networks (CIDR) that may post; others are hung up on.",
     )
     password_env: str = Field(
         default="SANSHENG_FEED_TOKEN", description="Environment variable that holds the token."

@@ -7,7 +7,7 @@ plays a WAV on each, follows its script of re-INVITEs, and tells each event as a
 import gc
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class Script:
     metadata: str = ""
     metadata_type: str = "rs-metadata+xml"
     require: bool = True
+    headers: dict[str, str] = field(default_factory=dict)
+    """Further headers of its requests."""
     direction: str = "sendonly"
     tcp: bool = False
     steps: tuple[Step, ...] = ()
@@ -153,6 +155,10 @@ class Client:
         if self.script.require:
             header = pj.SipHeader()
             header.hName, header.hValue = "Require", "siprec"
+            parameters.txOption.headers.append(header)
+        for name, value in self.script.headers.items():
+            header = pj.SipHeader()
+            header.hName, header.hValue = name, value
             parameters.txOption.headers.append(header)
         if metadata:
             part = pj.SipMultipartPart()
