@@ -52,17 +52,17 @@ def test_each_side_is_heard_on_its_own(engine: Engine, tmp_path: Path, name: str
         assert all(a.start_ms <= b.start_ms for a, b in pairwise(utterance.words))
 
 
-def test_a_line_on_which_nobody_speaks_yields_no_text(engine: Engine, tmp_path: Path) -> None:
-    minutes = np.concatenate(
+def test_an_hour_on_which_nobody_speaks_yields_no_text(engine: Engine, tmp_path: Path) -> None:
+    hour = np.concatenate(
         [
-            noise(120, -42),
-            noise(60, -55) + tone(60, 450, on_s=1, off_s=4),
-            noise(30, -55) + tone(30, 697, 1209, on_s=0.1, off_s=0.1),
-            noise(40, -50) + music(40),
-            silence(60),
+            noise(1200, -42),
+            noise(700, -55) + tone(700, 450, on_s=1, off_s=4),
+            noise(300, -55) + tone(300, 697, 1209, on_s=0.1, off_s=0.1),
+            noise(700, -50) + music(700),
+            silence(700),
         ]
     )
-    recording = record(tmp_path, minutes, noise(len(minutes) / RATE, -48, seed=9))
+    recording = record(tmp_path, hour, noise(len(hour) / RATE, -48, seed=9))
     assert transcribe(engine, "call-1", recording, SIDES).utterances == ()
 
 
