@@ -6,6 +6,7 @@ import pytest
 
 from calls.call import EndedBy, Hold
 from calls.hit import Status
+from calls.speech import SpeechSpan
 from tests.scoring.scripted import (
     A,
     C,
@@ -279,3 +280,25 @@ def test_a_little_of_another_language_passes(judge: Judge) -> None:
     other = utterance((A, 20, 22.9, "ok"), language="en", language_probability=0.99)
     transcript = make_transcript((A, 1, 11, "您好"), other)
     assert judge("mandarin", make_call(ended_by=EndedBy.AGENT), transcript).status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("language", "probability", "status"),
+    [
+        ("yue", 0.95, Status.REVIEW),
+        ("yue", 0.79, Status.NA),
+        ("zh", 0.95, Status.PASS),
+        ("", 0.0, Status.NA),
+    ],
+)
+def test_speech_that_gave_no_words_has_a_language(
+    judge: Judge, language: str, probability: float, status: Status
+) -> None:
+    silent = SpeechSpan(
+        channel=A,
+        start_ms=5_000,
+        end_ms=9_000,
+        language=language,
+        language_probability=probability,
+    )
+    assert judge("mandarin", CALL, make_transcript(silent)).status is status
