@@ -82,11 +82,15 @@ def check_phrases_and_rules(settings: Settings) -> Finding:
 
 
 def check_tap(settings: Settings) -> Finding:
-    """The SIP library: which build, how many legs at once, which codecs."""
+    """The SIP library: which build, how many legs, which codecs; its certificates and passwords."""
     from telephony.build import find_build
     from telephony.codecs import list_codecs
+    from telephony.security import check_security
 
     build, codecs = find_build(), list_codecs()
+    check_security(settings.telephony.tls, build)
+    for secret in (*settings.telephony.registrations, *settings.telephony.digest.users):
+        secret.password()
     children = settings.telephony.children
     found = (
         f"PJSIP {build.version} ({build.name}), {children} process(es) of {build.max_calls} legs:"
@@ -102,6 +106,8 @@ def check_ports(settings: Settings) -> Finding:
     """The SIP and portal ports: free, or held by the running service."""
     tap, portal = settings.telephony, settings.portal
     wanted = [("UDP", tap.host, tap.port + child) for child in range(tap.children)]
+    if tap.tls.port:
+        wanted += [("TCP", tap.host, tap.tls.port + child) for child in range(tap.children)]
     wanted.append(("TCP", portal.host, portal.port))
     taken = [f"{kind} {port}" for kind, host, port in wanted if not _port_is_free(kind, host, port)]
     names = ", ".join(f"{kind} {port}" for kind, _, port in wanted)

@@ -15,7 +15,7 @@ from calls.call import Channel
 from telephony.clock import Clock, Moment
 from telephony.identity_settings import RegistrationSettings
 from telephony.leg import Fact, Leg, address_of
-from telephony.pjsip import SipLibraryError, pj
+from telephony.pjsip import SipLibraryError, encrypt_media, pj
 from telephony.settings import TapSettings
 from telephony.sip_text import called_number, dialled_number
 from telephony.siprec_leg import SiprecLeg, configure, read_text
@@ -194,6 +194,7 @@ def account_config(settings: TapSettings, port: int, index: int) -> Any:
     rtp.publicAddress = settings.public_address
     if settings.siprec.enabled:
         configure(config)
+    encrypt_media(config, settings.tls.srtp)
     return config
 
 

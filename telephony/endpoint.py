@@ -10,7 +10,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -32,7 +32,8 @@ from telephony.gate import Gate
 from telephony.journal import Head
 from telephony.leg import Fact, Leg
 from telephony.live import LiveCall
-from telephony.pjsip import BUILD, SipLibraryError, allow_siprec, pj, reason_of
+from telephony.pjsip import BUILD, SipLibraryError, allow_siprec, offer_tls, pj, reason_of
+from telephony.security import check_security
 from telephony.settings import Destination, TapSettings
 from telephony.sip_text import call_id_of, user_of
 from telephony.siprec import SiprecSession
@@ -97,6 +98,7 @@ class Endpoint:
             is_ours=lambda call_id: self._transfer_of(call_id) is not None,
         )
         self._trunk: Account | None = None
+        check_security(settings.tls, BUILD)
         passwords = [registration.password() for registration in settings.registrations]
         self._library = pj.Endpoint()
         try:
@@ -286,11 +288,17 @@ class Endpoint:
         if BUILD.name == "wheel":
             self._gate = Gate(self.clock)
         for kind in (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_TCP):
-            transport = pj.TransportConfig()
-            transport.port = self.port
-            transport.boundAddress = settings.host
-            transport.publicAddress = settings.public_address
-            self._library.transportCreate(kind, transport)
+            self._library.transportCreate(kind, self._transport(self.port))
+        if (tls := settings.tls).port:
+            transport = self._transport(tls.port + index)
+            offer_tls(
+                transport,
+                tls.certificate,
+                tls.key,
+                tls.ca,
+                client_too=tls.require_client_certificate,
+            )
+            self._library.transportCreate(pj.PJSIP_TRANSPORT_TLS, transport)
         self._library.libStart()
         self._library.audDevManager().setNullDev()
         codecs = self._library.codecEnum2()
@@ -307,6 +315,13 @@ class Endpoint:
             base = account_config(settings, self.port, index)
             account.create(registration_config(base, registration, password, holds=holds))
             self.registrations.append(account)
+
+    def _transport(self, port: int) -> Any:
+        transport = pj.TransportConfig()
+        transport.port = port
+        transport.boundAddress = self.settings.host
+        transport.publicAddress = self.settings.public_address
+        return transport
 
 
 def _door(settings: TapSettings) -> Door:

@@ -18,7 +18,14 @@ import msgspec
 from msgspec import Meta
 
 from telephony.clock import Clock
-from telephony.pjsip import SipLibraryError, call_parameters, pj, reason_of
+from telephony.pjsip import (
+    SipLibraryError,
+    call_parameters,
+    encrypt_media,
+    offer_tls,
+    pj,
+    reason_of,
+)
 from telephony.sip_text import holds
 from telephony.talk import Talk
 
@@ -33,6 +40,13 @@ class Script:
     port: Annotated[int, Meta(ge=1, le=65535)]
     """UDP port on 127.0.0.1."""
     rtp_port: int = 30000
+    tls_port: int = 0
+    """TLS port on 127.0.0.1; 0: no TLS. Needs our own PJSIP build."""
+    certificate: str = ""
+    key: str = ""
+    ca: str = ""
+    """PEM files: its certificate, that one's key, and who may sign the other side's."""
+    srtp: Literal["off", "optional", "required"] = "off"
     user: str = "1001"
     """The user part of its own address: the number that its calls come from."""
     auth_user: str = ""
@@ -204,6 +218,10 @@ class Phone:
         transport = pj.TransportConfig()
         transport.port, transport.boundAddress = script.port, "127.0.0.1"
         self.library.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+        if script.tls_port:
+            transport.port = script.tls_port
+            offer_tls(transport, script.certificate, script.key, script.ca, client_too=False)
+            self.library.transportCreate(pj.PJSIP_TRANSPORT_TLS, transport)
         self.library.libStart()
         self.library.audDevManager().setNullDev()
         self.library.codecSetPriority("PCMA/8000/1", 255)
@@ -214,6 +232,7 @@ class Phone:
                 pj.AuthCredInfo("digest", "*", script.auth_user or script.user, 0, script.password)
             )
         rtp = account.mediaConfig.transportConfig
+        encrypt_media(account, script.srtp)
         rtp.port, rtp.portRange, rtp.boundAddress = script.rtp_port, 40, "127.0.0.1"
         self.account: Any = PhoneAccount(self)
         self.account.create(account)
@@ -328,6 +347,8 @@ class Phone:
             if media.type != pj.PJMEDIA_TYPE_AUDIO or media.status != pj.PJSUA_CALL_MEDIA_ACTIVE:
                 continue
             audio = call.getAudioMedia(index)
+            secure = call.getStreamInfo(index).proto == pj.PJMEDIA_TP_PROTO_RTP_SAVP
+            self.tell("media", secure=secure)
             if self.script.play:
                 self._play(audio)
             if self.script.record:

@@ -48,6 +48,35 @@ def call_parameters(code: int = 0, *, audio_count: int = 1) -> Any:
     return parameters
 
 
+def encrypt_media(account: Any, srtp: str) -> None:
+    """Have an account's calls use SRTP with SDES keys: ``off``, ``optional`` or ``required``.
+
+    Where it is required the keys may only travel over TLS.
+    """
+    use = {
+        "off": pj.PJMEDIA_SRTP_DISABLED,
+        "optional": pj.PJMEDIA_SRTP_OPTIONAL,
+        "required": pj.PJMEDIA_SRTP_MANDATORY,
+    }
+    media = account.mediaConfig
+    media.srtpUse = use[srtp]
+    media.srtpSecureSignaling = int(srtp == "required")
+    media.srtpOpt.keyings = pj.IntVector([pj.PJMEDIA_SRTP_KEYING_SDES])
+
+
+def offer_tls(transport: Any, certificate: str, key: str, ca: str, *, client_too: bool) -> None:
+    """Make a transport's configuration one of TLS 1.2 or 1.3.
+
+    With ``ca`` the certificates of servers that we call are checked, and with ``client_too`` those
+    of clients that call us are asked for.
+    """
+    tls = transport.tlsConfig
+    tls.certFile, tls.privKeyFile, tls.CaListFile = certificate, key, ca
+    tls.proto = pj.PJ_SSL_SOCK_PROTO_TLS1_2 | pj.PJ_SSL_SOCK_PROTO_TLS1_3
+    tls.verifyServer = bool(ca)
+    tls.verifyClient = tls.requireClientCert = client_too
+
+
 def reason_of(error: Exception) -> str:
     """PJSIP's own words for an error: a status text, without addresses or numbers."""
     return str(getattr(error, "reason", type(error).__name__))

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from telephony.feed_settings import FeedSettings
 from telephony.identity_settings import DigestSettings, RegistrationSettings
 from telephony.probe_settings import ProbeSettings
+from telephony.security_settings import TlsSettings
 from telephony.siprec_settings import SiprecSettings
 
 
@@ -124,6 +125,9 @@ class TapSettings(BaseModel):
         default_factory=FeedSettings,
         description="The PBX's own events, which tell of SIPREC calls when they rang and who hung"
         " up.",
+    )
+    tls: TlsSettings = Field(
+        default_factory=TlsSettings, description="SIP over TLS, and encrypted voice (SRTP)."
     )
     digest: DigestSettings = Field(
         default_factory=DigestSettings, description="Peers told by a password."
