@@ -14,7 +14,7 @@ from portal.desk import Desk, desk_of, go, page, person_of
 from portal.editions import LONGEST_FILE, LONGEST_WHY, Editions
 from portal.errors import RefusalError, not_found
 from portal.phrase_form import PhraseForm
-from portal.ports import BookKind
+from portal.ports import BookKind, Files
 from portal.trials import Trials
 
 _LONGEST = 200
@@ -83,6 +83,7 @@ def _edition_page(request: Request, edition_id: int, **said: Any) -> Response:
         "edition": found,
         "checked": checked,
         "families": phrase_form.families(found.files),
+        "family_names": _family_names(found.files),
         "lines": lines[:_MOST_LINES],
         "more_lines": max(0, len(lines) - _MOST_LINES),
         "vetoes": books.veto_changes(found),
@@ -113,7 +114,12 @@ def trial(request: Request, edition_id: Number) -> Response:
     _, books, trials = _workshop(request)
     found = books.get(edition_id)
     last = trials.of(found.edition_id)
-    context = {"edition": found, "trial": last, "may_edit": _may_edit(request)}
+    context = {
+        "edition": found,
+        "trial": last,
+        "may_edit": _may_edit(request),
+        "family_names": _family_names(found.files),
+    }
     answer = page(request, "_trial.html", context)
     if last is not None and last["state"] != "running":
         answer.headers["HX-Refresh"] = "true"
@@ -272,6 +278,10 @@ def consent(request: Request, edition_id: Number, verdict: Word) -> Response:
     _, books, _ = _workshop(request)
     books.decide(person_of(request), books.get(edition_id), consent=verdict == "yes")
     return go(request, f"/editions/{edition_id}")
+
+
+def _family_names(files: Files) -> dict[str, str]:
+    return {family.family: family.name for family in phrase_form.families(files)}
 
 
 def _lines(text: str) -> tuple[str, ...]:
