@@ -21,7 +21,7 @@ from typing import Any
 
 import voices
 from calls.call import EndedBy
-from calls.codec import from_json
+from calls.codec import read_record
 from calls.errors import SanshengError
 from sansheng.notify import VARIABLE
 from sansheng.settings import FILE_NAME
@@ -51,6 +51,8 @@ class DemoCall:
 
     name: str
     truth: CallTruth
+    folder: Path
+    """Where both sides' voices lie."""
     step: Step = Step.DIALLING
     times: dict[Step, float] = field(default_factory=dict)
     """When each step was reached, monotonic seconds."""
@@ -75,7 +77,7 @@ class DemoCall:
 def demo_calls() -> list[DemoCall]:
     """The two calls that come with Sansheng."""
     return [
-        DemoCall(name, from_json((CALLS / name / TRUTH_FILE).read_bytes(), CallTruth, name=name))
+        DemoCall(name, read_record(CALLS / name / TRUTH_FILE, CallTruth), CALLS / name)
         for name in AGENTS
     ]
 
@@ -131,14 +133,15 @@ class Site:
 
 
 @contextlib.contextmanager
-def running_site(folder: Path, ports: Ports) -> Iterator[Site]:
+def running_site(folder: Path, ports: Ports, extra: str = "") -> Iterator[Site]:
     """Run ``sansheng serve`` in ``folder`` with a settings file there; stops it at the end.
 
+    ``extra`` is added to the settings (TOML tables).
     Errors: SanshengError with the service's own last line when it does not come up.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / FILE_NAME
-    config.write_text(_settings(folder, ports), "utf-8")
+    config.write_text(_settings(folder, ports) + extra, "utf-8")
     log = folder / LOG_FILE
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready, log.open("wb") as output:
         address = f"\0sansheng-demo-{os.getpid()}"
@@ -197,7 +200,7 @@ class Telephones:
                 "rtp_port": agent_rtp,
                 "user": call.agent,
                 "ring_ms": call.truth.ring_ms,
-                "play": str(CALLS / call.name / AGENT_FILE),
+                "play": str(call.folder / AGENT_FILE),
                 "hang_up_after_playing": agent_hangs_up,
             },
             {"ringing": Step.RINGING},
@@ -209,7 +212,7 @@ class Telephones:
                 "rtp_port": citizen_rtp,
                 "user": f"1390000{call.agent}",
                 "call": f"sip:{call.agent}@127.0.0.1:{ports.tap}",
-                "play": str(CALLS / call.name / CALLER_FILE),
+                "play": str(call.folder / CALLER_FILE),
                 "hang_up_after_playing": not agent_hangs_up,
             },
             {"answered": Step.TALKING, "ended": Step.ANALYSING},

@@ -24,7 +24,7 @@ _LOOK_S = 0.2
 """How often an idle worker looks into the spool."""
 _ROUND = 10
 """Calls until a worker looks whether the phrasebook or the rules have changed."""
-_NICE = 10
+_NICE = 5
 """The tap's processes come first: a late scorecard hurts nobody, a late packet does."""
 _ATTEMPTS_FILE = ".attempts"
 _MOST_ATTEMPTS = 3

@@ -1,7 +1,6 @@
 """``sansheng bench asr``: speed, errors and memory of the ears, beside the stock pipelines."""
 
 import json
-import random
 import resource
 import tempfile
 import time
@@ -23,8 +22,6 @@ app = typer.Typer()
 
 _SIDES = (Channel.CALLER, Channel.AGENT)
 _RATE = 8000
-_PAD_MS = 150
-_NOISE_DBFS = -62.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,45 +191,13 @@ def _wideband(work: Work) -> "Iterator[tuple[Channel, Samples]]":
 
 
 def _make(folder: Path, seconds: float, seed: int) -> Work:
-    """A call of many short turns: the demo's turns in random order on a noisy line."""
-    import numpy as np
-
     from calls import wav
-    from calls.text import normalise
-    from sansheng.demo import CALLS, demo_calls
-    from voices.truth import AGENT_FILE, CALLER_FILE
+    from sansheng.bench.talk import make_talk
 
-    files = {Channel.CALLER: CALLER_FILE, Channel.AGENT: AGENT_FILE}
-    turns = [
-        (
-            turn.channel,
-            normalise(turn.text).text,
-            wav.read(
-                CALLS / call.name / files[turn.channel],
-                0,
-                start_ms=max(0, turn.start_ms - _PAD_MS),
-                end_ms=turn.end_ms + _PAD_MS,
-            ),
-        )
-        for call in demo_calls()
-        for turn in call.truth.turns
-    ]
-    order = random.Random(seed)
-    noise = np.random.default_rng(seed)
-    length = int(seconds * _RATE)
-    samples = noise.normal(0, 10 ** (_NOISE_DBFS / 20), (length, 2)).astype(np.float32)
-    truth = dict.fromkeys(_SIDES, "")
-    at = _RATE // 2
-    while True:
-        side, text, spoken = order.choice(turns)
-        if at + len(spoken) > length:
-            break
-        samples[at : at + len(spoken), _SIDES.index(side)] += spoken
-        truth[side] += text
-        at += len(spoken) + int(order.uniform(0.3, 1.5) * _RATE)
+    talk = make_talk(seconds, seed)
     recording = folder / "bench.wav"
-    wav.write(recording, np.clip(samples, -1, 1), _RATE, "ALAW")
-    return Work(recording, seconds, truth)
+    wav.write(recording, talk.samples, talk.sample_rate, "ALAW")
+    return Work(recording, seconds, talk.truth)
 
 
 def _corpus(folder: Path) -> Iterator[Work]:

@@ -13,6 +13,7 @@ class BenchGroup(LazyGroup):
 
     modules: ClassVar[Mapping[str, str]] = {
         "asr": "sansheng.bench.asr",
+        "scorecard": "sansheng.bench.scorecard",
         "phrases": "sansheng.bench.phrases",
         "tap": "sansheng.bench.tap",
         "warehouse": "sansheng.bench.warehouse",

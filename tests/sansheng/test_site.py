@@ -35,7 +35,7 @@ LATE_S = 120
 def short_call() -> DemoCall:
     """The demo's bad call, answered at once."""
     [call] = [call for call in demo_calls() if call.name == "bad"]
-    return DemoCall(call.name, replace(call.truth, ring_ms=300))
+    return replace(call, truth=replace(call.truth, ring_ms=300))
 
 
 def children(site: Site, module: str) -> list[psutil.Process]:
