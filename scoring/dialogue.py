@@ -62,11 +62,13 @@ def join(stretches: Iterable[Stretch], gap_ms: int = 0) -> tuple[Stretch, ...]:
 
 
 def covered(stretch: Stretch, by: Iterable[Stretch]) -> int:
-    """Milliseconds of a stretch that the others (apart from each other) cover."""
+    """Milliseconds of a stretch that the others (in order, apart from each other) cover."""
     start, end = stretch
     total = 0
     for first, last in by:
-        if first < end and start < last:
+        if first >= end:
+            break
+        if start < last:
             total += min(end, last) - max(start, first)
     return total
 
@@ -156,18 +158,20 @@ def interruptions(
     agent: Sequence[Stretch], caller: Sequence[Stretch], *, into_ms: int, overlap_ms: int
 ) -> tuple[Interruption, ...]:
     """Where the agent starts at least ``into_ms`` into the caller's speech, both go on for
-    ``overlap_ms``, and the caller is the one who stops.
+    ``overlap_ms``, and the caller is the one who stops. Each side's stretches are joined ones.
     """
     found: list[Interruption] = []
+    begun = 0
     for mine in agent:
-        for theirs in caller:
-            if theirs[0] > mine[0]:
-                break
-            inside = theirs[0] + into_ms <= mine[0] < theirs[1]
-            yielded = theirs[1] <= mine[1]
-            if inside and yielded and theirs[1] - mine[0] >= overlap_ms:
-                found.append(Interruption(theirs, mine))
-                break
+        while begun < len(caller) and caller[begun][0] <= mine[0]:
+            begun += 1
+        if begun == 0:
+            continue
+        theirs = caller[begun - 1]
+        inside = theirs[0] + into_ms <= mine[0] < theirs[1]
+        yielded = theirs[1] <= mine[1]
+        if inside and yielded and theirs[1] - mine[0] >= overlap_ms:
+            found.append(Interruption(theirs, mine))
     return tuple(found)
 
 

@@ -78,23 +78,31 @@ def folded(text: str) -> MappedText:
 
 def find(words: Words, text: str) -> tuple[Found, ...]:
     """All places where a word of the list was said, in order."""
-    if not text:
-        return ()
     pattern = words.pattern
+    if pattern is None or not text:
+        return ()
     mapped = folded(text)
-    if pattern is None or pattern.search(mapped.text) is None:
+    match = pattern.search(mapped.text)
+    if match is None:
         return ()
     found: list[Found] = []
-    for match in pattern.finditer(mapped.text):
-        word = match.group("word")
-        if word:
-            found.append(Found(word, *mapped.span(match.start(), match.end())))
+    while match is not None:
+        if word := match["word"]:
+            found.append(Found(word, *mapped.span(*match.span())))
+        match = pattern.search(mapped.text, match.end())
     return tuple(found)
 
 
 def holds(words: Words, text: str) -> bool:
     """Whether any word of the list was said."""
-    return bool(find(words, text))
+    pattern = words.pattern
+    if pattern is None or not text:
+        return False
+    spoken = folded(text).text
+    match = pattern.search(spoken)
+    while match is not None and not match["word"]:
+        match = pattern.search(spoken, match.end())
+    return match is not None
 
 
 def consists_of(words: Words, text: str) -> bool:
