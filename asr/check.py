@@ -58,10 +58,13 @@ def check(
 ) -> list[Reading | None]:
     """Ask the engine about the candidates, each stretch of audio encoded once.
 
-    Returns readings in the candidates' order. None where the audio has nothing to add: courtesy
-    whose very words were heard, and candidates whose evidence is their meaning.
+    Returns readings in the candidates' order. None where the audio has nothing to add (courtesy
+    whose very words were heard, candidates whose evidence is their meaning), and throughout where
+    the engine cannot score.
     """
     readings: list[Reading | None] = [None] * len(candidates)
+    if not engine.can_score:
+        return readings
     by_place: dict[SpeechSpan, list[int]] = defaultdict(list)
     places = widen([_span(u) for u in transcript.utterances], transcript.duration_ms)
     for index, candidate in enumerate(candidates):

@@ -64,6 +64,10 @@ class Engine(Protocol):
     def lanes(self) -> int:
         """Calls of ``hear`` and ``score`` worth making at once, each from a thread of its own."""
 
+    @property
+    def can_score(self) -> bool:
+        """Whether ``score`` answers; where it does not, what was said stays a person's question."""
+
     def hear(self, windows: Sequence[Samples], prompt: str = "") -> list[Heard]:
         """Transcribe windows of at most 30 s; ``prompt`` biases towards its words.
 
@@ -73,7 +77,7 @@ class Engine(Protocol):
     def score(self, window: Samples, claims: Sequence[Claim]) -> list[float]:
         """For each claim, the mean log-probability a token of its phrase, in its place.
 
-        Errors: EngineError.
+        Errors: EngineError, always where ``can_score`` is False.
         """
 
 
@@ -82,6 +86,10 @@ def open_engine(settings: AsrSettings) -> Engine:
 
     Errors: EngineError when its package or weights are not there or cannot be loaded.
     """
+    if settings.engine == "sherpa-onnx":
+        from asr.sherpa import SherpaEngine
+
+        return SherpaEngine(settings)
     from asr.whisper import WhisperEngine
 
     return WhisperEngine(settings)

@@ -10,12 +10,14 @@ class AsrSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    engine: Literal["faster-whisper"] = Field(
-        default="faster-whisper", description="The recognition engine."
+    engine: Literal["faster-whisper", "sherpa-onnx"] = Field(
+        default="faster-whisper",
+        description="faster-whisper, or sherpa-onnx (SenseVoice, Paraformer: no was-it-said).",
     )
     model: str = Field(
         default="embedded",
-        description="embedded (Whisper base, offline), a folder, or a hub name (large-v3-turbo).",
+        description="embedded (Whisper base, offline), a folder, or a hub name (large-v3-turbo); "
+        "with sherpa-onnx a folder.",
     )
     device: Literal["cpu", "cuda", "auto"] = Field(
         default="cpu", description="Where it runs; cuda for a GPU."

@@ -42,6 +42,8 @@ _MISSING = "install the asr extra: pip install 'sansheng[asr]'"
 class WhisperEngine:
     """Whisper with the weights that the settings name."""
 
+    can_score = True
+
     def __init__(self, settings: AsrSettings) -> None:
         try:
             import ctranslate2

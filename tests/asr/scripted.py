@@ -50,6 +50,7 @@ class ScriptedEngine:
     name: str = "scripted 1"
     model: str = "none"
     batch_size: int = 2
+    can_score: bool = True
     lanes: int = 1
     batches: list[int] = field(default_factory=list)
     """Windows in each batch that came."""

@@ -77,6 +77,7 @@ class FakeEngine:
     probability: float = 0.9
     no_speech: float = 0.0
     batch_size: int = 2
+    can_score: bool = True
     lanes: int = 1
     name: str = "fake 1"
     model: str = "none"
