@@ -72,59 +72,6 @@ def test_a_flood_gets_503_and_the_call_under_way_goes_on(
 
 
 @pytest.mark.sip
-def test_an_invite_sent_thrice_is_one_call(tap_of: TapOf, phones: Phones) -> None:
-    tap = tap_of()
-    agent = phones(port=tap.agent_port, ring_ms=300)
-    with raw_peer(tap.uri, "thrice") as peer:
-        for _ in range(3):
-            peer.send("INVITE")
-        code, tag = peer.answer("INVITE")
-        peer.send("ACK", to_tag=tag, branch="b")
-        peer.send("BYE", number=2, to_tag=tag, branch="c")
-        assert (code, peer.answer("BYE")[0]) == (200, 200)
-    agent.wait()
-    [(call, _)] = tap.recorded()
-    assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
-
-
-@pytest.mark.sip
-def test_a_bye_before_the_ack_ends_the_call(tap_of: TapOf, phones: Phones) -> None:
-    tap = tap_of()
-    agent = phones(port=tap.agent_port, ring_ms=100)
-    with raw_peer(tap.uri, "early-bye") as peer:
-        peer.send("INVITE")
-        _, tag = peer.answer("INVITE")
-        peer.send("BYE", number=2, to_tag=tag, branch="c")
-        assert peer.answer("BYE")[0] == 200
-        peer.send("ACK", to_tag=tag, branch="b")
-    agent.wait()
-    [(call, _)] = tap.recorded()
-    assert call.answered_at is not None
-    assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
-
-
-@pytest.mark.sip
-def test_a_cancel_that_crosses_the_200_leaves_an_answered_call(
-    tap_of: TapOf, phones: Phones
-) -> None:
-    tap = tap_of()
-    agent = phones(port=tap.agent_port, ring_ms=100)
-    with raw_peer(tap.uri, "crossing") as peer:
-        peer.send("INVITE")
-        _, tag = peer.answer("INVITE")
-        # RFC 3261 9.2: a CANCEL after the final answer has no effect on the INVITE.
-        peer.send("CANCEL")
-        peer.send("ACK", to_tag=tag, branch="b")
-        until(lambda: agent.told("confirmed"))
-        peer.send("BYE", number=2, to_tag=tag, branch="c")
-        assert peer.answer("BYE")[0] == 200
-    agent.wait()
-    [(call, _)] = tap.recorded()
-    assert call.answered_at is not None
-    assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
-
-
-@pytest.mark.sip
 def test_a_message_beyond_the_limit_is_dropped_and_the_next_call_is_taken(
     tap_of: TapOf, phones: Phones
 ) -> None:
