@@ -1,8 +1,9 @@
 """Who speaks when in one channel with two voices: pauses and acoustic clustering, no model.
 
 Stretches of speech between pauses are described by mel cepstra (Davis and Mermelstein 1980) and
-pitch (autocorrelation), put into two groups by 2-means, and put anew by one Gaussian a voice until
-nothing moves. The same samples give the same answer.
+pitch (autocorrelation), put into two groups by 2-means from many starts, and put anew by one
+Gaussian a voice until nothing moves; the likeliest end counts. The same samples give the same
+answer.
 """
 
 from itertools import combinations
@@ -25,13 +26,19 @@ _BLOCK = 3_000
 _BANDS, _CEPSTRA = 24, 16
 _BAND_HZ = (250, 3_400)
 _PITCH_HZ, _VOICED = (70, 420), 0.5
-_JOIN, _LEAST, _PAD, _BRIDGE = 10, 10, 6, 30
+_JOIN, _LEAST, _PAD, _BRIDGE = 10, 6, 15, 50
 """Frames: a pause inside a stretch, the least stretch, its edges, a pause inside one's turn."""
+_OVER_NOISE_DB, _OVER_NOISE, _RANGE_DB = 3, 0.15, 45
+"""Speech is so much louder than the call's noise, at least, and as a share of the way to its
+loudest; and no quieter than so much below that: one side is often 10 dB below the other."""
 _SEEDS, _ROUNDS = 10, 6
 _PITCH_WEIGHT, _PITCH_SCALE = 1.5, 0.15
 """Of the logarithm of the pitch beside cepstra of unit variance."""
+_LEAST_VARIANCE = 0.05
 _SURE = 0.5
 """Log-likelihood a frame by which a stretch must be nearer to its own voice than to the other."""
+_APART = 0.6
+"""Log-likelihood a frame by which two voices must be likelier than one, for anything to be sure."""
 
 
 def tell_apart(samples: Samples) -> tuple[VoiceSpan, ...]:
@@ -47,19 +54,17 @@ def tell_apart(samples: Samples) -> tuple[VoiceSpan, ...]:
     frames = [_loud(power, *each) for each in stretches]
     every = np.concatenate(frames)
     cepstra = (cepstra - cepstra[every].mean(axis=0)) / (cepstra[every].std(axis=0) + 1e-9)
-    voices = _group(frames, cepstra, pitch)
-    nearer = np.zeros(len(frames))
-    for _ in range(_ROUNDS):
-        if voices.min() == voices.max():
-            return ()
-        nearer = _nearer(frames, voices, cepstra, pitch)
-        before, voices = voices, (nearer > 0).astype(np.int64)
-        if np.array_equal(before, voices):
-            break
-    if voices.min() == voices.max():
+    ends = []
+    for voices in _starts(frames, cepstra, pitch):
+        found = _settled(frames, voices, cepstra, pitch)
+        if found is not None:
+            ends.append((_fit(frames, found, cepstra, pitch), found ^ found[0]))
+    if not ends:
         return ()
-    first = int(voices[0])
-    return _spans(stretches, [int(v) ^ first for v in voices], np.abs(nearer) > _SURE, len(power))
+    most, best = max(ends, key=lambda end: end[0])
+    apart = (most - _likelihood(every, cepstra, pitch)) / len(every)
+    sure = (np.abs(_nearer(frames, best, cepstra, pitch)) > _SURE) & (apart > _APART)
+    return _spans(stretches, best.tolist(), sure, len(power))
 
 
 def _describe(samples: Samples) -> tuple[Floats, Floats, Floats]:
@@ -110,7 +115,8 @@ def _stretches(power: Floats) -> Stretches:
     if not len(power):
         return []
     floor, peak = np.percentile(power, 10), np.percentile(power, 95)
-    loud = np.flatnonzero(power > max(floor + 0.35 * (peak - floor), peak - 30))
+    over_db = max(_OVER_NOISE_DB, _OVER_NOISE * (peak - floor))
+    loud = np.flatnonzero(power > max(floor + over_db, peak - _RANGE_DB))
     if not len(loud):
         return []
     cuts = np.flatnonzero(np.diff(loud) > _JOIN)
@@ -125,8 +131,8 @@ def _loud(power: Floats, begin: int, end: int) -> Ints:
     return np.flatnonzero(part >= np.percentile(part, 25)) + begin
 
 
-def _group(frames: list[Ints], cepstra: Floats, pitch: Floats) -> Ints:
-    """2-means of the stretches, begun from every pair of the longest ones; the tightest counts."""
+def _starts(frames: list[Ints], cepstra: Floats, pitch: Floats) -> list[Ints]:
+    """Ways to put the stretches into two groups: 2-means from every pair of the longest ones."""
     sizes = np.asarray([len(each) for each in frames])
     heights = np.asarray([_median(pitch[each]) for each in frames])
     known = heights[np.isfinite(heights)]
@@ -138,21 +144,57 @@ def _group(frames: list[Ints], cepstra: Floats, pitch: Floats) -> Ints:
             heights * _PITCH_WEIGHT / _PITCH_SCALE,
         ]
     )
-    best, least = np.zeros(len(frames), np.int64), np.inf
+    ways: dict[bytes, Ints] = {}
     for pair in combinations(np.argsort(-sizes, kind="stable")[:_SEEDS].tolist(), 2):
         middles = points[list(pair)]
         for _ in range(_ROUNDS * 2):
-            far = ((points[:, np.newaxis] - middles) ** 2).sum(axis=2)
-            voices = far.argmin(axis=1)
+            voices = ((points[:, np.newaxis] - middles) ** 2).sum(axis=2).argmin(axis=1)
             if voices.min() == voices.max():
                 break
             middles = np.asarray(
                 [np.average(points[voices == v], 0, sizes[voices == v]) for v in (0, 1)]
             )
-        cost = float((far.min(axis=1) * sizes).sum())
-        if cost < least:
-            best, least = voices, cost
-    return best
+        else:
+            voices = voices ^ voices[0]
+            ways[voices.tobytes()] = voices
+    return list(ways.values())
+
+
+def _settled(frames: list[Ints], voices: Ints, cepstra: Floats, pitch: Floats) -> Ints | None:
+    """The groups after every stretch went to the voice that it is nearer to; None when one is."""
+    for _ in range(_ROUNDS):
+        before, voices = voices, (_nearer(frames, voices, cepstra, pitch) > 0).astype(np.int64)
+        if voices.min() == voices.max():
+            return None
+        if np.array_equal(before, voices):
+            break
+    return voices
+
+
+def _fit(frames: list[Ints], voices: Ints, cepstra: Floats, pitch: Floats) -> float:
+    """Log-likelihood of all stretches, each under its own voice."""
+    groups = [[f for f, v in zip(frames, voices, strict=True) if v == voice] for voice in (0, 1)]
+    return sum(_likelihood(np.concatenate(group), cepstra, pitch) for group in groups)
+
+
+def _likelihood(own: Ints, cepstra: Floats, pitch: Floats) -> float:
+    """Log-likelihood of frames under the one voice that they make, but for a constant."""
+    spread = np.log(cepstra[own].var(axis=0) + _LEAST_VARIANCE).sum()
+    heights = pitch[own][np.isfinite(pitch[own])]
+    bell = _bell(heights, *_usual(pitch[own])).sum()
+    return float(_PITCH_WEIGHT * bell - len(own) * spread / 2)
+
+
+def _usual(pitch: Floats) -> tuple[float, float]:
+    """A voice's middle pitch and its spread."""
+    middle = _median(pitch)
+    return middle, max(0.12, 1.48 * _median(np.abs(pitch - middle)))
+
+
+def _bell(heights: Floats, middle: float, scale: float) -> Floats:
+    """Log-likelihood of each pitch, with a floor for octave errors."""
+    bell = -((heights - middle) ** 2) / (2 * scale**2) - np.log(scale)
+    return np.asarray(np.logaddexp(bell, -4.0), np.float64)
 
 
 def _nearer(frames: list[Ints], voices: Ints, cepstra: Floats, pitch: Floats) -> Floats:
@@ -160,16 +202,14 @@ def _nearer(frames: list[Ints], voices: Ints, cepstra: Floats, pitch: Floats) ->
     total = np.zeros(len(frames))
     for voice, sign in ((0, -1), (1, 1)):
         own = np.concatenate([f for f, v in zip(frames, voices, strict=True) if v == voice])
-        mean, spread = cepstra[own].mean(axis=0), cepstra[own].var(axis=0) + 0.05
-        middle = _median(pitch[own])
-        scale = max(0.12, 1.48 * _median(np.abs(pitch[own] - middle)))
+        mean, spread = cepstra[own].mean(axis=0), cepstra[own].var(axis=0) + _LEAST_VARIANCE
+        middle, scale = _usual(pitch[own])
         for place, each in enumerate(frames):
             far = ((cepstra[each] - mean) ** 2 / spread + np.log(spread)).sum(axis=1).mean()
             total[place] -= sign * far / 2
             heights = pitch[each][np.isfinite(pitch[each])]
             if len(heights) and np.isfinite(middle):
-                bell = -((heights - middle) ** 2) / (2 * scale**2) - np.log(scale)
-                total[place] += sign * _PITCH_WEIGHT * np.logaddexp(bell, -4.0).mean()
+                total[place] += sign * _PITCH_WEIGHT * _bell(heights, middle, scale).mean()
     return total
 
 
