@@ -13,6 +13,8 @@ from phrasebook.index import Match
 
 _CLAUSE_PAUSE_MS = 350
 """A pause between words that ends a clause where the recogniser set no mark."""
+_PASSAGE_GAP_MS = 2000
+"""Silence up to which two utterances of one side in a row belong together."""
 _NOT_OPENING = "position"
 HARMLESS = "meaning"
 """Guard of a hit whose sentence reads harmless as a whole."""
@@ -111,11 +113,18 @@ def guards_of(book: Phrasebook, phrase: Phrase, text: str, *, opening: bool) -> 
     return tuple(names)
 
 
-def previous_turn(utterances: Sequence[Utterance], position: int) -> str:
-    """What the other side said last before this utterance; empty when it has not spoken."""
-    here = utterances[position]
-    said = [u for u in utterances[:position] if u.channel is not here.channel and u.text.strip()]
-    return said[-1].text if said else ""
+def passage_of(utterances: Sequence[Utterance], position: int) -> str:
+    """An utterance's text with its neighbours of the same side: a pause may cut a sentence."""
+    first, last = position, position
+    if position > 0 and _together(utterances[position - 1], utterances[position]):
+        first -= 1
+    if last + 1 < len(utterances) and _together(utterances[position], utterances[position + 1]):
+        last += 1
+    return " ".join(utterance.text for utterance in utterances[first : last + 1])
+
+
+def _together(before: Utterance, after: Utterance) -> bool:
+    return before.channel is after.channel and after.start_ms - before.end_ms <= _PASSAGE_GAP_MS
 
 
 def is_opening(utterances: Sequence[Utterance], position: int) -> bool:

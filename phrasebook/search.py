@@ -22,9 +22,9 @@ from phrasebook.context import (
     is_in_passing,
     is_opening,
     is_whole,
+    passage_of,
     pauses_of,
     place_ms,
-    previous_turn,
     read_sentence,
 )
 from phrasebook.index import Match, PhraseIndex
@@ -57,8 +57,8 @@ def search(book: Phrasebook, transcript: Transcript) -> tuple[Candidate, ...]:
             continue
         if utterance.channel is Channel.AGENT:
             opening = is_opening(utterances, position)
-            previous = previous_turn(utterances, position)
-            found += _forbidden(book, utterance, position, sentence, previous, opening=opening)
+            passage = passage_of(utterances, position)
+            found += _forbidden(book, utterance, position, sentence, passage, opening=opening)
         found += _courtesy(book, utterance, position, sentence)
     indexes = _indexes(book)
     found += unheard(book, indexes.short, indexes.forbidden, transcript, found)
@@ -77,7 +77,7 @@ def check_text(book: Phrasebook, speaker: Channel, text: str, prev: str = "") ->
     if not sentence.text:
         return ()
     opening = not prev.strip()
-    candidates = _forbidden(book, utterance, 0, sentence, prev, opening=opening, as_written=True)
+    candidates = _forbidden(book, utterance, 0, sentence, text, opening=opening, written_after=prev)
     return verdict.decide_text(candidates)
 
 
@@ -93,12 +93,17 @@ def _forbidden(
     utterance: Utterance,
     position: int,
     sentence: Sentence,
-    previous: str,
+    passage: str,
     *,
     opening: bool,
-    as_written: bool = False,
+    written_after: str | None = None,
 ) -> list[Candidate]:
-    """``as_written``: the text is what was said, so that likeness of sound alone is no evidence."""
+    """``passage``: the utterance with its neighbours of the same side.
+
+    ``written_after``: the turn before a text that is what was said, so that likeness of sound alone
+    is no evidence; None for recognised text.
+    """
+    as_written = written_after is not None
     matches = [
         match
         for match in _indexes(book).forbidden.find(sentence.text)
@@ -113,8 +118,8 @@ def _forbidden(
         guards = guards_of(book, match.phrase, utterance.text, opening=opening)
         if is_in_passing(match.phrase, alone=alone):
             guards += (PASSING,)
-        if as_written and (not alone or guards):
-            likelihood = meaning_model.likelihood(utterance.text, previous)
+        if written_after is not None and (not alone or guards):
+            likelihood = meaning_model.likelihood(utterance.text, written_after)
             if likelihood is not None:
                 limits = book.thresholds
                 if not match.exact and likelihood < limits.meaning_review:
@@ -123,7 +128,7 @@ def _forbidden(
                     guards += (HARMLESS,)
         found.append(replace(candidate, guards=guards))
     if not found or not (as_written or any(c.by == "text" for c in found)):
-        found += _by_meaning(book, utterance, position, previous, as_written=as_written)
+        found += _by_meaning(book, utterance, position, passage, written_after)
     return found
 
 
@@ -150,22 +155,27 @@ def _may_be_misheard(phrase: Phrase) -> bool:
 
 
 def _by_meaning(
-    book: Phrasebook, utterance: Utterance, position: int, previous: str, *, as_written: bool
+    book: Phrasebook,
+    utterance: Utterance,
+    position: int,
+    passage: str,
+    written_after: str | None,
 ) -> list[Candidate]:
     """A whole sentence that reads like a violation, though no listed words are in it.
 
-    Recognised text, and the turn before it, may be misheard: then the sentence must read so with
-    and without that turn, and more clearly.
+    A recognised utterance may be a part of a sentence: then its passage must read so too.
     """
-    least = book.thresholds.meaning_review if as_written else book.thresholds.meaning_heard
-    likelihood = meaning_model.likelihood(utterance.text, previous)
+    if written_after is not None:
+        least = book.thresholds.meaning_review
+        likelihood = meaning_model.likelihood(utterance.text, written_after)
+    else:
+        least = book.thresholds.meaning_heard
+        likelihood = meaning_model.likelihood_heard(utterance.text)
+        if likelihood is not None and likelihood >= least and passage != utterance.text:
+            likelihood = min(likelihood, meaning_model.likelihood_heard(passage) or 0.0)
     if likelihood is None or likelihood < least:
         return []
-    if not as_written and previous:
-        likelihood = min(likelihood, meaning_model.likelihood(utterance.text) or 0.0)
-        if likelihood < least:
-            return []
-    family = meaning_model.family(utterance.text, previous)
+    family = meaning_model.family(utterance.text, written_after or "")
     if family not in book.families:
         return []
     return [

@@ -13,7 +13,7 @@ from calls.speech import Transcript
 from calls.text import normalise
 from phrasebook import meaning
 from phrasebook.book import Phrasebook
-from phrasebook.context import HARMLESS, previous_turn, stands_alone
+from phrasebook.context import HARMLESS, stands_alone
 
 _PASSAGE_GAP_MS = 3000
 """Hits of one family closer than this are one passage, hence one finding."""
@@ -93,8 +93,7 @@ def _forbidden(
 def _reads_harmless(book: Phrasebook, transcript: Transcript, candidate: Candidate) -> bool:
     """Whether the sentence, with the phrase in its place, speaks against a violation.
 
-    A listed phrase that is all that was said needs no sentence to bear it out. Asked only of what
-    would be a ``fail``: meaning is the dearest question.
+    A listed phrase that is all that was said needs no sentence to bear it out.
     """
     if candidate.by not in ("text", "sound"):
         return False
@@ -104,8 +103,7 @@ def _reads_harmless(book: Phrasebook, transcript: Transcript, candidate: Candida
     if exact and stands_alone(book, text, start, end):
         return False
     said = text if exact else text[:start] + normalise(candidate.phrase).text + text[end:]
-    previous = previous_turn(transcript.utterances, candidate.utterance)
-    likelihood = meaning.likelihood(said, previous)
+    likelihood = meaning.likelihood_heard(said)
     return likelihood is not None and likelihood < book.thresholds.meaning_fail
 
 

@@ -23,7 +23,8 @@ _REASONS = {
     "greeting": "已先问候",
     "about_caller": "说的是来电人",
     "position": "不在开头",
-    "meaning": "按整句意思判断",
+    "passing": "短语夹在别的话里",
+    "meaning": "整句意思不像违规",
     "sound": "只是读音相近",
 }
 
@@ -151,8 +152,11 @@ def explain(
         c = hit.candidate
         verdict = "违规" if hit.status is Status.FAIL else "需人工复核"
         typer.echo(f"结论：{verdict}（{book.families[c.family].name}）")
-        if c.by != "meaning":
-            typer.echo(f"依据：听到“{c.heard}”，词库中是“{c.phrase}”，相似度 {c.score:.2f}")
+        if c.by == "meaning":
+            typer.echo("依据：没有词库里的话，按整句意思判断，只提请复核")
+            continue
+        typer.echo(f"依据：听到“{c.heard}”")
+        typer.echo(f"　　　词库中是“{c.phrase}”，相似度 {c.score:.2f}")
         for name in dict.fromkeys((*c.guards, hit.reason)):
             if name:
                 typer.echo(f"说明：{_REASONS.get(name, name)}，所以只提请复核")

@@ -1,13 +1,16 @@
 """Meaning raises a review where no listed words are, never a fail; plain help is left alone."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from calls.call import Channel
 from calls.hit import Status
+from calls.speech import Transcript
 from phrasebook import meaning
 from phrasebook.book import Phrasebook
-from phrasebook.search import check_text
+from phrasebook.search import check_text, search
 
 SHIRKING = "路灯不亮你找电力局，电力局不管你找城管，反正别找我们"
 HELPING = "您反映的路灯问题由城管委负责，我现在给您派单"
@@ -34,16 +37,9 @@ def test_without_the_embedding_the_pieces_decide(monkeypatch: pytest.MonkeyPatch
     assert shirks > 0.5 > helps
 
 
-@pytest.mark.parametrize(
-    ("text", "asked"),
-    [
-        ("您好，请问有什么可以帮您", False),
-        ("你听不懂人话吗", False),
-        ("那您上派出所门口等等看吧", True),
-    ],
-)
+@pytest.mark.parametrize(("by_pieces", "asked"), [(0.01, False), (0.5, True), (0.99, False)])
 def test_the_embedding_is_asked_only_where_the_pieces_leave_doubt(
-    monkeypatch: pytest.MonkeyPatch, text: str, asked: bool
+    monkeypatch: pytest.MonkeyPatch, by_pieces: float, asked: bool
 ) -> None:
     embedded = []
 
@@ -52,10 +48,46 @@ def test_the_embedding_is_asked_only_where_the_pieces_leave_doubt(
         return np.zeros(meaning.EMBEDDING, np.float32)
 
     monkeypatch.setattr(meaning, "_embedder", lambda: encode)
+    monkeypatch.setattr(meaning, "_by_pieces", lambda *_: by_pieces)
     meaning._likelihood.cache_clear()
-    meaning.likelihood(text, "我问个事")
+    meaning.likelihood(SHIRKING, "我问个事")
     meaning._likelihood.cache_clear()
-    assert embedded == (["我问个事 → " + text] if asked else [])
+    assert embedded == (["我问个事 → " + SHIRKING] if asked else [])
+
+
+def test_heard_text_is_never_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meaning, "_embedder", lambda: pytest.fail("asked for the embedding"))
+    shirks, helps = meaning.likelihood_heard(SHIRKING), meaning.likelihood_heard(HELPING)
+    assert shirks is not None
+    assert helps is not None
+    assert shirks > 0.5 > helps
+
+
+@pytest.mark.parametrize(
+    ("text", "guilty"),
+    [
+        ("陆登不亮你找电力局，电力局不管你找程管，反正别早我们", True),
+        ("您反应的路等问题由城管委富责，我现在给您派但", False),
+    ],
+)
+def test_meaning_outlives_mishearing(
+    book: Phrasebook, make_call: Callable[..., Transcript], text: str, guilty: bool
+) -> None:
+    call = make_call(("agent", "您好，请讲"), ("caller", "路灯坏了"), ("agent", text))
+    meant = [c for c in search(book, call) if c.by == "meaning"]
+    assert bool(meant) is guilty
+
+
+def test_a_part_of_a_harmless_sentence_is_not_raised(
+    book: Phrasebook, make_call: Callable[..., Transcript]
+) -> None:
+    part = ("agent", "您别再打了")
+    whole = (part, ("agent", "我们马上派师傅过去，您在家等我电话就行，他十分钟就到"))
+    meant = [
+        [c for c in search(book, make_call(("agent", "您好"), ("caller", "水管坏了"), *turns))]
+        for turns in ((part,), whole)
+    ]
+    assert [any(c.by == "meaning" for c in found) for found in meant] == [True, False]
 
 
 def test_meaning_raises_review_only(book: Phrasebook) -> None:
