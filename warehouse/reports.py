@@ -1,7 +1,7 @@
 """The standard reports: SQL files with a period and a grouping."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from importlib.resources import files
 
@@ -26,6 +26,8 @@ class By(StrEnum):
     DAY = "day"
 
 
+_LOCAL = timedelta(hours=8)
+"""China Standard Time, as ``local_at`` is: what is stored is UTC."""
 _COLUMNS: Mapping[By, tuple[str, str]] = {
     By.TEAM: ("team", "team"),
     By.AGENT: ("agent, any_value(agent_name) AS agent_name", "agent"),
@@ -38,6 +40,8 @@ def report_sql(report: Report, by: By, since: date, until: date) -> str:
     """The SQL of a report over the local days from ``since`` to ``until``, both included."""
     text = files("warehouse").joinpath("reports", f"{report}.sql").read_text(encoding="utf-8")
     columns, group = _COLUMNS[by]
-    after = until + timedelta(days=1)
-    period = f"local_at >= DATE '{since.isoformat()}' AND local_at < DATE '{after.isoformat()}'"
+    first, after = (
+        datetime.combine(day, time()) - _LOCAL for day in (since, until + timedelta(days=1))
+    )
+    period = f"invited_at >= TIMESTAMP '{first}' AND invited_at < TIMESTAMP '{after}'"
     return text.format(by=columns, group=group, name=by, period=period)

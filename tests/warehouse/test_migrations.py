@@ -1,5 +1,8 @@
 """Files of every earlier schema come up to date, and a kill in the middle changes nothing."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,31 @@ from tests.peers.hotline import hand_over, stories
 from warehouse.duck import Database
 from warehouse.rows import insert
 from warehouse.store import Warehouse, migrate, migrations
+
+
+# Kills itself in the second step of bringing a file of schema 1 up to date, before or after it.
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from warehouse.duck import Cursor
+from warehouse.store import Warehouse
+
+path, step, when = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+execute, seen = Cursor.execute, 0
+
+def killing(cursor, sql, params=None):
+    global seen
+    seen += step in sql
+    if seen == 2 and when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    done = execute(cursor, sql, params)
+    if seen == 2 and when == "after":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done
+
+Cursor.execute = killing
+Warehouse.open(path)
+"""
 
 
 def older(path: Path, version: int) -> None:
@@ -78,3 +106,25 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
             insert(cursor, [])
     finally:
         database.close()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", ["CREATE TABLE", "INSERT INTO schema_version", "COMMIT"])
+def test_a_kill_in_a_migration_is_finished_by_the_next_start(
+    tmp_path: Path, step: str, when: str
+) -> None:
+    path = tmp_path / "s.duckdb"
+    older(path, 1)
+    killed = subprocess.run([sys.executable, "-c", CHILD, str(path), step, when], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    warehouse = Warehouse.open(path)
+    try:
+        versions = warehouse.rows("SELECT version FROM schema_version ORDER BY version")
+        assert [row["version"] for row in versions] == list(range(1, len(migrations()) + 1))
+        assert warehouse.rows("SELECT call_id, pattern FROM verdicts") == [
+            {"call_id": "old", "pattern": 1}
+        ]
+        warehouse.ingest(hand_over(stories()[0], tmp_path / "analysed"), tmp_path / "archive")
+        assert warehouse.rows("SELECT count(*) AS n FROM v_calls") == [{"n": 2}]
+    finally:
+        warehouse.close()

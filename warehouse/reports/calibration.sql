@@ -1,9 +1,10 @@
 WITH ruled AS (
     SELECT DISTINCT call_id, rule FROM reviews WHERE decision <> 'skip'
 ), judged AS (
-    SELECT r.rule, i.status AS machine, p.status AS person, c.agent, c.agent_name, c.team, c.local_at
-    FROM ruled r JOIN items i USING (call_id, rule) JOIN revised_items p USING (call_id, rule)
-         JOIN v_calls c USING (call_id)
+    SELECT r.rule, i.status AS machine, p.status AS person, c.agent, c.agent_name, c.team, c.local_at,
+           c.invited_at
+    FROM ruled r JOIN verdicts v USING (call_id) JOIN v_patterns i USING (pattern, rule)
+         JOIN revised_items p USING (call_id, rule) JOIN v_calls c USING (call_id)
     WHERE i.status <> 'na' AND p.status IN ('pass', 'fail')
 ), counted AS (
     SELECT rule, {by}, count(*) AS judged,
@@ -13,17 +14,9 @@ WITH ruled AS (
     FROM judged WHERE {period} GROUP BY rule, {group}
 )
 SELECT *, round(confirmed / nullif(failed, 0), 4) AS precision,
-       round(greatest(0, (confirmed + 1.920729
-         - 1.959964 * sqrt(confirmed * (failed - confirmed) / nullif(failed, 0) + 0.960365))
-         / (failed + 3.841459)), 4) AS precision_low,
-       round(least(1, (confirmed + 1.920729
-         + 1.959964 * sqrt(confirmed * (failed - confirmed) / nullif(failed, 0) + 0.960365))
-         / (failed + 3.841459)), 4) AS precision_high,
+       round(wilson(confirmed, failed, -1), 4) AS precision_low,
+       round(wilson(confirmed, failed, 1), 4) AS precision_high,
        round(confirmed / nullif(wrong, 0), 4) AS recall,
-       round(greatest(0, (confirmed + 1.920729
-         - 1.959964 * sqrt(confirmed * (wrong - confirmed) / nullif(wrong, 0) + 0.960365))
-         / (wrong + 3.841459)), 4) AS recall_low,
-       round(least(1, (confirmed + 1.920729
-         + 1.959964 * sqrt(confirmed * (wrong - confirmed) / nullif(wrong, 0) + 0.960365))
-         / (wrong + 3.841459)), 4) AS recall_high
+       round(wilson(confirmed, wrong, -1), 4) AS recall_low,
+       round(wilson(confirmed, wrong, 1), 4) AS recall_high
 FROM counted ORDER BY ALL
