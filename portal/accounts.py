@@ -5,7 +5,6 @@ Every change is in the audit chain. Nothing here ever logs or returns a password
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,15 +14,16 @@ from typing import Any
 from calls.errors import SettingsError
 from portal import passwords
 from portal.access import Person, Role
+from portal.account import Account, account_of, person_of_row, roles_text
 from portal.clock import Clock, utc_now
 from portal.ports import Cursor, Store
 from portal.second_factor import SecondFactors
 from portal.settings import PortalSettings
+from portal.throttle import Throttle
 
 FIRST_USER = "admin"
 CODE, ENROL = "code", "enrol"
 """What the second factor wants of a person whose password was right."""
-_WINDOW = timedelta(minutes=15)
 _FIRST_PASSWORD_LENGTH = 16
 _SELECT = (
     "SELECT user_id, name, role, team, agent, password_hash, password_at, must_change, failed,"
@@ -38,24 +38,6 @@ class Outcome(StrEnum):
     WRONG = "wrong"
     LOCKED = "locked"
     THROTTLED = "throttled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """A user as administrators see it: everything but the password."""
-
-    user_id: str
-    name: str
-    roles: frozenset[Role]
-    team: str | None
-    agent: str | None
-    must_change: bool
-    locked_until: datetime | None
-    disabled: bool
-
-    def locked(self, now: datetime) -> bool:
-        """Whether the account is locked at this time."""
-        return self.locked_until is not None and now < self.locked_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +58,12 @@ class Accounts:
     on_change: Callable[[str], None] = lambda _user_id: None
     """Told the user whose sessions must end."""
     second_factors: SecondFactors = field(init=False)
-    _failures: dict[str, deque[datetime]] = field(default_factory=dict)
+    _throttle: Throttle = field(init=False)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.second_factors = SecondFactors(self.store)
+        self._throttle = Throttle(self.settings.address_failures)
 
     def sign_in(self, user_id: str, password: str, address: str) -> tuple[Outcome, Person | None]:
         """Check a password; wrong ones count, lock the account and throttle the address.
@@ -93,19 +76,19 @@ class Accounts:
 
     def _sign_in(self, user_id: str, password: str, address: str) -> tuple[Outcome, Person | None]:
         now = self.clock()
-        if self._throttled(address, now):
+        if self._throttle.refuses(address, now):
             return Outcome.THROTTLED, None
         row = self._row(user_id)
         right = passwords.matches(row["password_hash"] if row else None, password)
         if row is None or row["disabled"]:
-            self._note_failure(address, now)
+            self._throttle.note(address, now)
             self.store.audit(user_id if row else "?", "login_failed", address)
             return Outcome.WRONG, None
         if row["locked_until"] is not None and now < row["locked_until"]:
             self.store.audit(user_id, "login_failed", address, {"locked": 1})
             return Outcome.LOCKED, None
         if not right:
-            self._note_failure(address, now)
+            self._throttle.note(address, now)
             return self._wrong(row, now, address), None
         second = self._second(row)
         if second != CODE:
@@ -114,7 +97,9 @@ class Accounts:
             self._update(user_id, password_hash=passwords.new_hash(password))
         expired = now - row["password_at"] > timedelta(days=self.settings.password_days)
         self.store.audit(user_id, "password_right" if second == CODE else "login", address)
-        return Outcome.OK, _person(row, must_change=row["must_change"] or expired, second=second)
+        return Outcome.OK, person_of_row(
+            row, must_change=row["must_change"] or expired, second=second
+        )
 
     def second_step(self, user_id: str, code: str, address: str) -> Outcome:
         """Check the code after the password; wrong ones count towards the same lock-out.
@@ -132,7 +117,7 @@ class Accounts:
                 self._update(user_id, failed=0, locked_until=None)
                 self.store.audit(user_id, "login", address, {"second": 1})
                 return Outcome.OK
-            self._note_failure(address, now)
+            self._throttle.note(address, now)
             outcome = self._wrong(row, now, address)
             if outcome is Outcome.LOCKED:
                 self.on_change(user_id)
@@ -160,7 +145,7 @@ class Accounts:
     def _second(self, row: dict[str, Any]) -> str:
         if self.second_factors.enrolled(row["user_id"]):
             return CODE
-        return ENROL if self.needs_second(_person(row, must_change=False)) else ""
+        return ENROL if self.needs_second(person_of_row(row, must_change=False)) else ""
 
     def change_password(self, user_id: str, old: str, new: str) -> list[str]:
         """Change one's own password; returns the rules that it breaks (word keys), none when done.
@@ -222,7 +207,7 @@ class Accounts:
         values = {
             "user_id": user_id,
             "name": name or user_id,
-            "role": _roles_text(roles),
+            "role": roles_text(roles),
             "team": team or None,
             "agent": agent or None,
             "hash": passwords.new_hash(password),
@@ -245,7 +230,7 @@ class Accounts:
                 )
 
         self.store.write(insert)
-        self.store.audit(by, "user_added", user_id, {"roles": _roles_text(roles)})
+        self.store.audit(by, "user_added", user_id, {"roles": roles_text(roles)})
         return self.get(user_id)
 
     def reset_password(self, user_id: str, password: str, *, by: str) -> None:
@@ -289,18 +274,18 @@ class Accounts:
         row = self._row(user_id)
         if row is None:
             raise SettingsError(f"no user {user_id}", remedy="sansheng user list shows them")
-        return _account(row)
+        return account_of(row)
 
     def person(self, user_id: str) -> Person | None:
         """The user as a person at the door (for API tokens); None when closed or unknown."""
         row = self._row(user_id)
         if row is None or row["disabled"]:
             return None
-        return _person(row, must_change=False)
+        return person_of_row(row, must_change=False)
 
     def all(self) -> list[Account]:
         """Every account, by id."""
-        return [_account(row) for row in self.store.rows(f"{_SELECT} ORDER BY user_id")]
+        return [account_of(row) for row in self.store.rows(f"{_SELECT} ORDER BY user_id")]
 
     def _row(self, user_id: str) -> dict[str, Any] | None:
         found = self.store.rows(f"{_SELECT} WHERE user_id = $user_id", {"user_id": user_id})
@@ -357,18 +342,6 @@ class Accounts:
             )
         )
 
-    def _throttled(self, address: str, now: datetime) -> bool:
-        recent = self._failures.get(address)
-        while recent and now - recent[0] > _WINDOW:
-            recent.popleft()
-        return recent is not None and len(recent) >= self.settings.address_failures
-
-    def _note_failure(self, address: str, now: datetime) -> None:
-        for old in [a for a, times in self._failures.items() if now - times[-1] > _WINDOW]:
-            del self._failures[old]
-        many = self.settings.address_failures
-        self._failures.setdefault(address, deque(maxlen=many)).append(now)
-
 
 def first_run(store: Store, settings: PortalSettings | None = None) -> FirstLogin | None:
     """Make the first administrator when there is no user at all; None when there is one.
@@ -389,36 +362,3 @@ def first_run(store: Store, settings: PortalSettings | None = None) -> FirstLogi
         by="first_run",
     )
     return FirstLogin(user_id=FIRST_USER, password=password)
-
-
-def _roles(text: str) -> frozenset[Role]:
-    return frozenset(Role(part) for part in text.split())
-
-
-def _roles_text(roles: frozenset[Role]) -> str:
-    return " ".join(sorted(roles))
-
-
-def _account(row: dict[str, Any]) -> Account:
-    return Account(
-        user_id=row["user_id"],
-        name=row["name"],
-        roles=_roles(row["role"]),
-        team=row["team"],
-        agent=row["agent"],
-        must_change=row["must_change"],
-        locked_until=row["locked_until"],
-        disabled=row["disabled"],
-    )
-
-
-def _person(row: dict[str, Any], *, must_change: bool, second: str = "") -> Person:
-    return Person(
-        user_id=row["user_id"],
-        name=row["name"],
-        roles=_roles(row["role"]),
-        team=row["team"],
-        agent=row["agent"],
-        must_change=must_change,
-        second=second,
-    )

@@ -69,6 +69,7 @@ def test_guesses_over_many_names_from_one_address_are_throttled(
     assert accounts.sign_in("wangli", PASSWORD, "10.0.0.9")[0] is Outcome.THROTTLED
     assert accounts.sign_in("wangli", PASSWORD, "10.0.0.8")[0] is Outcome.OK
     clocks.forward(timedelta(minutes=16))
+    assert accounts.sign_in("wangli", "wrong", "10.0.0.9")[0] is Outcome.WRONG
     assert accounts.sign_in("wangli", PASSWORD, "10.0.0.9")[0] is Outcome.OK
 
 
