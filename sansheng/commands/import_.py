@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from importer.roster import Roster
     from importer.run import Ledger, Plan
     from importer.settings import ImporterSettings
+    from importer.siprec import Describe
     from importer.source import Item, Source
+    from sansheng.settings import Settings
 
 app = typer.Typer()
 _CALLS_PER_SECOND = 200
@@ -33,6 +35,7 @@ class Kind(StrEnum):
     FOLDER = "folder"
     ASTERISK = "asterisk"
     FREESWITCH = "freeswitch"
+    SIPREC = "siprec"
 
 
 @app.command(
@@ -85,7 +88,7 @@ def import_(
     def once(settled: float | None) -> None:
         from importer.run import plan, without_tried
 
-        source = open_source(kind, path, recordings, settings.importer)
+        source = open_source(kind, path, recordings, settings)
         planned = plan(source, ledger, since=first, until=after, settled_before=settled)
         planned = without_tried(planned, tried)
         if watch and not planned.items:
@@ -103,16 +106,16 @@ def import_(
         once(None)
 
 
-def open_source(
-    kind: Kind, path: Path, recordings: Path | None, settings: "ImporterSettings"
-) -> "Source":
+def open_source(kind: Kind, path: Path, recordings: Path | None, whole: "Settings") -> "Source":
     """The source of this kind at this place."""
     from calls.errors import ImportSourceError
     from importer.asterisk import AsteriskSource
     from importer.freeswitch import FreeswitchSource
     from importer.manifest import ManifestSource
     from importer.pcap import PcapSource
+    from importer.siprec import SiprecSource
 
+    settings = whole.importer
     for place in (path, recordings):
         if place is not None and not place.exists():
             raise ImportSourceError(f"{place} does not exist", remedy="check the path")
@@ -125,6 +128,29 @@ def open_source(
             return AsteriskSource(path, recordings, settings)
         case Kind.FREESWITCH:
             return FreeswitchSource(path, recordings, settings)
+        case Kind.SIPREC:
+            return SiprecSource(path, settings, _describer(whole))
+
+
+def _describer(whole: "Settings") -> "Describe":
+    """Reads SIPREC metadata as the tap does, by the same rule of who is the agent."""
+    from importer.siprec import Described
+    from telephony.metadata import read_metadata
+    from telephony.siprec_sides import assign_sides
+
+    def describe(raw: bytes) -> Described:
+        told = read_metadata(raw)
+        sides = assign_sides(told, [s.label for s in told.streams], whole.telephony.siprec)
+        by_id = {s.id: sides.by_label.get(s.label) for s in told.streams}
+        return Described(
+            session=next(iter(told.sessions), ""),
+            started_at=told.started_at,
+            sides=by_id | sides.by_label,
+            caller=sides.caller,
+            agents=sides.agents,
+        )
+
+    return describe
 
 
 def _announce(console: "Console", planned: "Plan") -> None:
