@@ -24,9 +24,9 @@ class Utterance:
     start_ms: Ms
     end_ms: Ms
     text: str
-    """Simplified characters, with punctuation and readable numbers."""
+    """Simplified characters as heard; ``calls.numbers`` writes their numbers in figures."""
     spoken: str = ""
-    """The words as spoken, where ``text`` differs (五百 for 500); else empty."""
+    """The words as spoken, where an importer's ``text`` differs (五百 for 500); else empty."""
     words: tuple[Word, ...] = ()
     log_probability: float = 0.0
     """The engine's mean log-probability a token of its own text."""

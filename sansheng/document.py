@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from calls.codec import SCHEMA
+from calls.numbers import readable
 from calls.scorecard import Scorecard
 from calls.speech import Transcript
 
@@ -20,6 +21,7 @@ def analysis_document(scorecard: Scorecard, transcript: Transcript | None) -> by
             "end_ms": u.end_ms,
             "text": u.text,
             "spoken": u.spoken or u.text,
+            "readable": readable(u.text),
         }
         for u in utterances
     ]

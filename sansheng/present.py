@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from calls.call import Call, Channel, EndedBy, EndReason
 from calls.hit import Finding, Severity, Status
-from calls.masks import mask_text
+from calls.numbers import shown
 from calls.scorecard import Item, Scorecard
 from calls.speech import Transcript
 from calls.text import cell_width
@@ -80,13 +80,13 @@ def scorecard_lines(call: Call, card: Scorecard) -> Iterator[str]:
 
 
 def transcript_lines(transcript: Transcript) -> Iterator[str]:
-    """The transcript as lines of at most 80 cells, in order of time, personal data masked."""
+    """The transcript as lines of at most 80 cells, numbers in figures, personal data masked."""
     yield ""
     yield "对话"
     for utterance in transcript.utterances:
         yield from _wrapped(
             f"{clock(utterance.start_ms):>7} {_padded(CHANNEL_WORDS[utterance.channel], 6)} "
-            f"{mask_text(utterance.text)}",
+            f"{shown(utterance.text)}",
             indent=15,
             first="",
         )

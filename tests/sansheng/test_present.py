@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from calls.call import Call, Channel, EndedBy, EndReason, Mode
@@ -9,6 +10,7 @@ from calls.hit import Finding, Reading, Severity, Status
 from calls.scorecard import Evidence, Item, Scorecard, Versions
 from calls.speech import Transcript, Utterance
 from calls.text import cell_width
+from sansheng.document import analysis_document
 from sansheng.present import WIDTH, clock, scorecard_lines, transcript_lines
 
 START = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -131,11 +133,26 @@ def test_an_unanswered_call_says_why_it_ended() -> None:
     assert "市民在接听前放弃" in text
 
 
-def test_a_transcript_shows_no_personal_data() -> None:
-    said = Utterance(
-        channel=Channel.CALLER, start_ms=1000, end_ms=5000, text="我的电话是13812345678，谢谢"
-    )
-    talk = Transcript(call_id="c", duration_ms=6000, utterances=(said,))
-    text = "\n".join(transcript_lines(talk))
+def talk_of(text: str) -> Transcript:
+    said = Utterance(channel=Channel.CALLER, start_ms=1000, end_ms=5000, text=text)
+    return Transcript(call_id="c", duration_ms=6000, utterances=(said,))
+
+
+def test_a_transcript_writes_its_numbers_in_figures() -> None:
+    text = "\n".join(transcript_lines(talk_of("二零二四年三月五号办的，五百元")))
+    assert "2024年3月5号办的，500元" in text
+
+
+def test_the_document_keeps_what_was_heard_beside_the_readable_form() -> None:
+    document = msgspec.json.decode(analysis_document(CARD, talk_of("一共五百元，幺幺零")))
+    [line] = document["transcript"]
+    assert (line["text"], line["spoken"]) == ("一共五百元，幺幺零",) * 2
+    assert line["readable"] == "一共500元，110"
+
+
+@pytest.mark.parametrize("number", ["13812345678", "幺三八幺二三四五六七八"])
+def test_a_transcript_shows_no_personal_data(number: str) -> None:
+    text = "\n".join(transcript_lines(talk_of(f"我的电话是{number}，谢谢")))
+    assert number not in text
     assert "13812345678" not in text
     assert "谢谢" in text
