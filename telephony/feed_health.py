@@ -27,7 +27,7 @@ class FeedHealth:
     calls: int = 0
     """Calls of the PBX in memory."""
     deaf_calls: int = 0
-    """SIPREC calls since the last event."""
+    """SIPREC calls in a row in whose time no event was heard."""
     clock_apart_ms: int | None = None
     """How far the PBX's answer was before the recording's start, of the last call known by id."""
     last_event: str | None = None

@@ -88,7 +88,7 @@ class FeedSettings(BaseModel):
         default=3,
         ge=1,
         le=1000,
-        description="So many SIPREC calls in a row without any event: the feed is deaf.",
+        description="So many SIPREC calls in a row in whose time no event came: the feed is deaf.",
     )
     most_calls: int = Field(
         default=10_000,

@@ -6,7 +6,7 @@ here is a count or a time: what an event holds stays inside.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -22,11 +22,16 @@ _HANDED = 1000
 Handed = tuple[Call, tuple[str, ...]]
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class FeedStore:
     """The events by call, the waiting recordings, and the counts."""
 
-    def __init__(self, settings: FeedSettings) -> None:
+    def __init__(self, settings: FeedSettings, now: Callable[[], datetime] = _utc_now) -> None:
         self.settings = settings
+        self._now = now
         self._lock = threading.Lock()
         self._calls: OrderedDict[str, PbxCall] = OrderedDict()
         """By the PBX's id, the one told of last at the end."""
@@ -36,6 +41,8 @@ class FeedStore:
         """Calls that were joined, and to which recording: numbers alone do not give one twice."""
         self._handed: OrderedDict[str, Handed] = OrderedDict()
         self._handed_by_key: dict[str, set[str]] = {}
+        self._heard: datetime | None = None
+        """When the last event came."""
         self._health = FeedHealth()
 
     def take(self, event: FeedEvent, *, live: bool = True) -> None:
@@ -51,8 +58,8 @@ class FeedStore:
             while len(self._calls) > self.settings.most_calls:
                 self._forget(*self._calls.popitem(last=False))
             if live:
+                self._heard = self._now()
                 self._note(events=self._health.events + 1, deaf_calls=0)
-                self._health = replace(self._health, last_event=datetime.now(UTC).isoformat())
                 if self._is_late(call):
                     self._note(late=self._health.late + 1)
 
@@ -67,7 +74,8 @@ class FeedStore:
         with self._lock:
             joined = join(call, wanted, self._candidates(call, wanted), self.settings)
             counts = {joined.outcome.value: getattr(self._health, joined.outcome.value) + 1}
-            self._note(deaf_calls=self._health.deaf_calls + 1, **counts)
+            heard = self._heard is not None and self._heard >= call.invited_at
+            self._note(deaf_calls=0 if heard else self._health.deaf_calls + 1, **counts)
             if joined.apart_ms is not None:
                 self._note(clock_apart_ms=joined.apart_ms)
             if joined.outcome is Outcome.JOINED and joined.pbx_call is not None:
@@ -80,7 +88,8 @@ class FeedStore:
         """The counts at this moment."""
         with self._lock:
             deaf = self._health.deaf_calls >= self.settings.deaf_calls
-            return replace(self._health, deaf=deaf, calls=len(self._calls))
+            heard = None if self._heard is None else self._heard.isoformat()
+            return replace(self._health, deaf=deaf, calls=len(self._calls), last_event=heard)
 
     def _note(self, **changes: int) -> None:
         self._health = replace(self._health, **changes)  # type: ignore[arg-type]

@@ -201,8 +201,8 @@ class Site:
             port=own,
             rtp_port=min(rtp & ~1, 60_000),
             ring_s=5,
-            greeting_s=2,
-            listen_s=5,
+            greeting_s=1,
+            listen_s=2,
             quiet_s=1,
             interval_s=1,
         )
@@ -237,6 +237,7 @@ def test_a_call_is_timed_asks_listens_and_is_filed(
 ) -> None:
     # Speaks in the first 0.2 s, at 1.4 s, and until 2 s.
     said, question = speech(5, 2), speech(1, 2)
+    site.settings = site.settings.model_copy(update={"greeting_s": 2, "listen_s": 5})
     agent = phones(port=site.agent_port, ring_ms=1500, play=str(said))
     turns: list[str] = []
     call = site.call(Sayings(question=str(question), goodbye=str(question)), turns.append)
