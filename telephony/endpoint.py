@@ -285,8 +285,7 @@ class Endpoint:
             media.jbInit = media.jbMinPre = settings.jitter_buffer_ms
         self._library.libInit(config)
         allow_siprec()
-        if BUILD.name == "wheel":
-            self._gate = Gate(self.clock)
+        self._gate = Gate(self.clock)
         for kind in (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_TCP):
             self._library.transportCreate(kind, self._transport(self.port))
         if (tls := settings.tls).port:

@@ -1,10 +1,13 @@
-"""The gate before the door: a wheel's process is not killed by many INVITEs in one second.
+"""The gate before the door: what the library would do wrong with an INVITE before it asks anybody.
 
-For every INVITE the library opens two sockets before it asks anybody, and a closed one is counted
-for another half second. The wheel has room for 64 and ends its process by an assertion when they
-run out: 41 INVITEs in 0.4 s, even from a stranger. So a module of PJSIP's own kind, asked before
-the part that opens sockets, answers what is too much with a stateless 503 (RFC 3261 16.11). Our
-own build has room for 10,000 and needs none.
+- A process that holds all the calls it can would answer 486, and the PBX would tell the citizen
+  that the agent is busy instead of going round the tap.
+- On the wheel, a process would end. For every INVITE the library opens two sockets, and a closed
+  one is counted for another half second; the wheel has room for 64 and ends by an assertion when
+  they run out: 41 INVITEs in 0.4 s, even from a stranger. Our own build has room for 10,000.
+
+So a module of PJSIP's own kind, asked before the part that opens sockets, answers what is too much
+with a stateless 503 (RFC 3261 16.11).
 """
 
 import ctypes
@@ -59,7 +62,7 @@ class Gate:
         ]
         self._endpoint = self._library.pjsua_get_pjsip_endpt()
         self._clock = clock
-        self._budget = Budget(INVITES_A_SECOND, INVITES_AT_ONCE)
+        self._budget = Budget(INVITES_A_SECOND, INVITES_AT_ONCE) if BUILD.name == "wheel" else None
         self._module = _Module(
             name=PjStr(b"sansheng-gate", 13),
             id=-1,
@@ -75,9 +78,14 @@ class Gate:
     def _ask(self, request: int) -> int:
         if b" INVITE/" not in self._library.pjsip_rx_data_get_info(request):
             return _PASSED_ON
-        if self._budget.take("", self._clock.now().monotonic_ms):
+        if self._has_room():
             return _PASSED_ON
         self._library.pjsip_endpt_respond_stateless(
             self._endpoint, request, _OVERLOADED, None, None, None
         )
         return _HANDLED
+
+    def _has_room(self) -> bool:
+        if self._library.pjsua_call_get_count() >= BUILD.max_calls:
+            return False
+        return self._budget is None or self._budget.take("", self._clock.now().monotonic_ms)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the real test peers: SIPp, tshark, Chromium with its driver and a Chinese font, and
+# Installs the real test peers: SIPp, tshark, Kamailio, Chromium with its driver and a Chinese font, and
 # Asterisk. Does nothing when they are there already. Needs Debian (or a child of it) and root;
 # without either it says what is missing, and the tests that need it say so too. What cannot be had
 # is an error in CI, and told elsewhere.
@@ -9,7 +9,7 @@
 set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin DEBIAN_FRONTEND=noninteractive
 
-packages="sip-tester tshark chromium chromium-driver fonts-noto-cjk debootstrap"
+packages="sip-tester tshark kamailio chromium chromium-driver fonts-noto-cjk debootstrap"
 peers=${SANSHENG_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/sansheng}
 asterisk=$peers/asterisk-bullseye
 
@@ -37,6 +37,8 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >/dev/null ||
         give_up "apt-get cannot install$missing: check apt's sources"
+    # The tests start their own; the package's would sit on port 5060.
+    case $missing in *kamailio*) systemctl disable --now kamailio >/dev/null 2>&1 || true ;; esac
 fi
 ready && exit 0
 

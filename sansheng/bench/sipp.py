@@ -57,6 +57,7 @@ From: <sip:139@[local_ip]:[local_port]>;tag=c[call_number]
 To: <sip:{prefix}[call_number]@[remote_ip]:[remote_port]>[peer_tag_param]
 Call-ID: [call_id]
 CSeq: 1 ACK
+[routes]
 Content-Length: 0
 
 ]]></send>
@@ -70,6 +71,7 @@ From: <sip:139@[local_ip]:[local_port]>;tag=c[call_number]
 To: <sip:{prefix}[call_number]@[remote_ip]:[remote_port]>[peer_tag_param]
 Call-ID: [call_id]
 CSeq: 2 BYE
+[routes]
 Content-Length: 0
 
 ]]></send>
@@ -79,6 +81,7 @@ Content-Length: 0
 """
 _REPLY = """\
 [last_Via:]
+[last_Record-Route:]
 [last_From:]
 [last_To:];tag=a[call_number]
 [last_Call-ID:]
