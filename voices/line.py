@@ -11,6 +11,8 @@ TELEPHONE_RATE = 8_000
 """Samples a second of G.711 (ITU-T G.711)."""
 BAND_HZ = (300, 3_400)
 """The telephone band (ITU-T G.712)."""
+_PACKET = TELEPHONE_RATE // 50
+"""Samples of a packet: 20 ms, as G.711 is sent (RFC 3551 4.5.14)."""
 _TAPS = 161
 _CEILING = 0.98
 
@@ -53,6 +55,12 @@ def add_noise(samples: Samples, noise_dbfs: float, generator: np.random.Generato
 def add_crosstalk(samples: Samples, other: Samples, crosstalk_db: float) -> Samples:
     """The samples with the other side leaking in at this gain (−30 … −40 dB on a good line)."""
     return _held(samples + other * np.float32(10 ** (crosstalk_db / 20)))
+
+
+def lose_packets(samples: Samples, share: float, generator: np.random.Generator) -> Samples:
+    """The samples with this share of their packets silent, each lost on its own."""
+    kept = generator.random(len(samples) // _PACKET + 1) >= share
+    return samples * np.repeat(kept, _PACKET)[: len(samples)]
 
 
 def _held(samples: Samples) -> Samples:

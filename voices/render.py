@@ -6,11 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from calls import wav
-from calls.call import Channel
+from calls.call import Channel, Hold
 from calls.codec import write_record
 from calls.errors import RecordingError
 from calls.wav import Samples
-from voices.line import TELEPHONE_RATE, add_crosstalk, add_noise, set_level, telephone_band
+from voices.line import (
+    TELEPHONE_RATE,
+    add_crosstalk,
+    add_noise,
+    lose_packets,
+    set_level,
+    telephone_band,
+)
 from voices.script import Script
 from voices.speech import speak
 from voices.truth import (
@@ -28,7 +35,7 @@ _SIDES = (Channel.CALLER, Channel.AGENT)
 
 
 def render(script: Script, out_dir: Path, *, sides_too: bool = True) -> CallTruth:
-    """Write caller.wav, agent.wav (A-law mono), call.wav (A-law stereo) and truth.json.
+    """Write caller.wav, agent.wav (A-law mono), call.wav (A-law stereo or mix) and truth.json.
 
     The one-sided files are what each peer plays from the answer on, with line noise and without
     crosstalk; ``sides_too`` leaves them out. call.wav adds the crosstalk. The same script gives
@@ -38,6 +45,7 @@ def render(script: Script, out_dir: Path, *, sides_too: bool = True) -> CallTrut
     leak = script.line.crosstalk_db
     caller, agent = (sides[side] for side in _SIDES)
     pair = np.stack([add_crosstalk(caller, agent, leak), add_crosstalk(agent, caller, leak)], 1)
+    call = pair.mean(1) if script.mono else pair
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -45,7 +53,7 @@ def render(script: Script, out_dir: Path, *, sides_too: bool = True) -> CallTrut
     if sides_too:
         wav.write(out_dir / CALLER_FILE, caller, TELEPHONE_RATE, "ALAW")
         wav.write(out_dir / AGENT_FILE, agent, TELEPHONE_RATE, "ALAW")
-    wav.write(out_dir / CALL_FILE, pair, TELEPHONE_RATE, "ALAW")
+    wav.write(out_dir / CALL_FILE, call, TELEPHONE_RATE, "ALAW")
     write_record(out_dir / TRUTH_FILE, truth)
     return truth
 
@@ -54,11 +62,15 @@ def sound(script: Script) -> tuple[CallTruth, dict[Channel, Samples]]:
     """The truth and each side's samples at 8 kHz, noise included, crosstalk not."""
     line = script.line
     placed: list[tuple[TurnTruth, Samples]] = []
+    holds: list[Hold] = []
     end_ms = 0
     for turn in script.turn:
         voice = script.voice_of(turn)
-        speech = telephone_band(speak(turn.text, voice, turn.speed))
+        speech = telephone_band(speak(turn.text, voice, turn.speed, turn.phonemes))
         speech = set_level(speech, line.level_dbfs + turn.level_db)
+        if turn.hold_ms:
+            holds.append(Hold(start_ms=end_ms, end_ms=end_ms + turn.hold_ms, by=turn.side))
+            end_ms += turn.hold_ms
         if turn.start_ms is not None:
             start_ms = turn.start_ms
         elif turn.overlap_ms is not None:
@@ -77,7 +89,7 @@ def sound(script: Script) -> tuple[CallTruth, dict[Channel, Samples]]:
         )
         placed.append((spoken, speech))
         end_ms = spoken.end_ms
-    duration_ms = max(turn.end_ms for turn, _ in placed) + line.tail_ms
+    duration_ms = max((turn.end_ms for turn, _ in placed), default=line.lead_ms) + line.tail_ms
     turns = tuple(turn for turn, _ in placed)
     truth = CallTruth(
         name=script.name,
@@ -89,6 +101,7 @@ def sound(script: Script) -> tuple[CallTruth, dict[Channel, Samples]]:
         crosstalk_db=line.crosstalk_db,
         turns=turns,
         violations=_violations(script, turns),
+        holds=tuple(holds),
     )
     return truth, {side: _side(script, side, placed, duration_ms) for side in _SIDES}
 
@@ -103,7 +116,8 @@ def _side(
             room = samples[first : first + len(speech)]
             room += speech[: len(room)]
     generator = np.random.default_rng([script.seed, zlib.crc32(side.encode())])
-    return add_noise(samples, script.line.level_dbfs - script.line.snr_db, generator)
+    noisy = add_noise(samples, script.line.level_dbfs - script.line.snr_db, generator)
+    return lose_packets(noisy, script.line.lost_share, generator)
 
 
 def _violations(script: Script, turns: tuple[TurnTruth, ...]) -> tuple[Violation, ...]:

@@ -23,7 +23,10 @@ class Line(BaseModel):
     snr_db: float = Field(default=30.0, ge=0, le=60, description="Speech above line noise.")
     crosstalk_db: float = Field(default=-38.0, ge=-90, le=-10, description="Other side's leak.")
     lead_ms: int = Field(default=600, ge=0, le=60_000, description="From answer to first turn.")
-    tail_ms: int = Field(default=700, ge=0, le=60_000, description="From last turn to hang-up.")
+    tail_ms: int = Field(
+        default=700, ge=-60_000, le=60_000, description="From last turn to hang-up; below 0: in it."
+    )
+    lost_share: float = Field(default=0.0, ge=0, lt=1, description="Packets of 20 ms lost.")
 
 
 class Turn(BaseModel):
@@ -40,6 +43,12 @@ class Turn(BaseModel):
     overlap_ms: int | None = Field(default=None, ge=0, description="Begins so long before its end.")
     start_ms: int | None = Field(
         default=None, ge=0, description="At this time whatever was before."
+    )
+    hold_ms: int = Field(
+        default=0, ge=0, description="Before it, its side's telephone holds the call for so long."
+    )
+    phonemes: str = Field(
+        default="", description="What the voice says in place of the text's Mandarin sounds."
     )
     violation: str = Field(default="", description="Phrasebook family that this turn violates.")
 
@@ -61,6 +70,16 @@ class Breach(BaseModel):
     turn: int | None = Field(default=None, ge=0, description="Where it shows, counted from 0.")
 
 
+class Verdict(BaseModel):
+    """What a fair judge says of the call, rule by rule; a rule that is not named passes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fail: tuple[str, ...] = ()
+    review: tuple[str, ...] = ()
+    na: tuple[str, ...] = ()
+
+
 class Script(BaseModel):
     """A two-party call."""
 
@@ -69,19 +88,24 @@ class Script(BaseModel):
     name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9_-]*$")
     seed: int = 1
     ring_ms: int = Field(default=4_000, ge=0, description="Ringing before the answer.")
+    answered: bool = Field(default=True, description="False: it only rings.")
     hangup: EndedBy = Field(default=EndedBy.CALLER, description="Who hangs up.")
+    mono: bool = Field(default=False, description="An old recording: one channel, no signalling.")
     voices: dict[Channel, str] = Field(
         default_factory=lambda: {Channel.CALLER: VOICES[4], Channel.AGENT: VOICES[0]}
     )
     line: Line = Field(default_factory=Line)
-    turn: tuple[Turn, ...] = Field(min_length=1)
+    turn: tuple[Turn, ...] = ()
     breach: tuple[Breach, ...] = ()
+    verdict: Verdict | None = None
 
     @model_validator(mode="after")
     def _known_places(self) -> Self:
         for voice in self.voices.values():
             if voice not in VOICES:
                 raise ValueError(f"voice is one of {', '.join(VOICES)}")
+        if self.answered and not self.turn:
+            raise ValueError("an answered call has a turn")
         if set(self.voices) != set(Channel):
             raise ValueError("voices names one for the caller and one for the agent")
         for breach in self.breach:

@@ -34,20 +34,22 @@ _SILENCE = 0.01
 _PAD_MS = 30
 
 
-def speak(text: str, voice: str, speed: float = 1.0) -> Samples:
+def speak(text: str, voice: str, speed: float = 1.0, sounds: str = "") -> Samples:
     """Speech at 8 kHz, float32 in −1…1, silence trimmed to 30 ms at either end.
 
-    ``speed`` 1.0 is the voice's own pace. A sentence is made once and kept in the user's cache:
-    synthesis takes about two thirds of real time on two cores.
+    ``speed`` 1.0 is the voice's own pace. ``sounds`` are the model's phonemes of a text in another
+    language than Mandarin. A sentence is made once and kept in the user's cache: synthesis takes
+    about two thirds of real time on two cores.
     """
     if voice not in VOICES:
         raise EngineError(f"no voice {voice!r}", remedy=f"take one of {', '.join(VOICES)}")
     if not text.strip():
         raise EngineError("nothing to say", remedy="give the turn a text")
-    kept = _cache_folder() / f"{_key(text, voice, speed)}.wav"
+    kept = _cache_folder() / f"{_key(sounds or text, voice, speed)}.wav"
     if kept.is_file():
         return wav.read(kept, 0)
-    samples = _trim(decimate(_synthesize(text, voice, speed), MODEL_RATE // TELEPHONE_RATE))
+    made = _synthesize(sounds or phonemes(text), voice, speed)
+    samples = _trim(decimate(made, MODEL_RATE // TELEPHONE_RATE))
     draft = kept.with_name(f".{kept.stem}.{os.getpid()}.part")
     wav.write(draft, samples, TELEPHONE_RATE)
     draft.replace(kept)
@@ -75,9 +77,9 @@ def _cache_folder() -> Path:
     return folder
 
 
-def _synthesize(text: str, voice: str, speed: float) -> Samples:
+def _synthesize(sounds: str, voice: str, speed: float) -> Samples:
     session, vocabulary, styles = _model()
-    tokens = [vocabulary[mark] for mark in phonemes(text) if mark in vocabulary]
+    tokens = [vocabulary[mark] for mark in sounds if mark in vocabulary]
     if not 0 < len(tokens) <= _MAX_TOKENS:
         raise EngineError(
             f"the voice cannot say a turn of {len(tokens)} phonemes",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from calls.call import Channel, EndedBy, Ms
+from calls.call import Channel, EndedBy, Hold, Ms
 
 TRUTH_FILE = "truth.json"
 CALLER_FILE = "caller.wav"
@@ -50,3 +50,5 @@ class CallTruth:
     crosstalk_db: float
     turns: tuple[TurnTruth, ...]
     violations: tuple[Violation, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    """When a side's telephone is to hold the call."""

@@ -18,9 +18,9 @@ from voices.truth import AGENT_FILE, CALL_FILE, CALLER_FILE, TRUTH_FILE, CallTru
 DEMO = Path(render.__file__).parent / "demo"
 
 
-def hum(text: str, voice: str, speed: float = 1.0) -> Samples:
+def hum(text: str, voice: str, speed: float = 1.0, sounds: str = "") -> Samples:
     """A voice stands in: 100 ms a character at speed 1."""
-    count = int(800 * len(text) / speed)
+    count = int(800 * len(sounds or text) / speed)
     return np.asarray(0.3 * np.sin(np.arange(count) * 0.7), np.float32)
 
 
@@ -80,6 +80,45 @@ def test_crosstalk_is_in_the_call_and_not_in_what_a_peer_plays(tmp_path: Path) -
     taped = wav.read(tmp_path / CALL_FILE, 0, start_ms=700, end_ms=1_500)
     assert 10 * np.log10(np.mean(taped**2)) == pytest.approx(-35, abs=1)
     assert 10 * np.log10(np.mean(played**2)) < -65
+
+
+def test_a_hold_comes_before_its_turn_and_is_told() -> None:
+    turns = (
+        Turn(side=Channel.AGENT, text="一二三四五"),
+        Turn(side=Channel.AGENT, text="一二", hold_ms=3_000, gap_ms=100),
+    )
+    truth, _ = render.sound(script(turn=turns))
+    assert [(turn.start_ms, turn.end_ms) for turn in truth.turns] == [(600, 1_100), (4_200, 4_400)]
+    (hold,) = truth.holds
+    assert (hold.start_ms, hold.end_ms, hold.by) == (1_100, 4_100, Channel.AGENT)
+
+
+def test_a_hang_up_may_cut_the_last_turn() -> None:
+    truth, sides = render.sound(script(line={"tail_ms": -100}))
+    assert truth.duration_ms == 4_100
+    assert {len(samples) for samples in sides.values()} == {4_100 * 8}
+
+
+def test_phonemes_are_said_in_place_of_the_text() -> None:
+    truth, _ = render.sound(script(turn=(Turn(side=Channel.AGENT, text="一", phonemes="abc"),)))
+    assert truth.turns[0].end_ms - truth.turns[0].start_ms == 300
+    assert truth.turns[0].text == "一"
+
+
+def test_lost_packets_are_silence() -> None:
+    line = {"lost_share": 0.3, "snr_db": 20, "level_dbfs": -20}
+    _, sides = render.sound(script(line=line))
+    packets = sides[Channel.AGENT].reshape(-1, 160)
+    assert np.mean(~packets.any(axis=1)) == pytest.approx(0.3, abs=0.1)
+
+
+def test_a_mono_call_is_the_mix_of_its_sides(tmp_path: Path) -> None:
+    render.render(script(), tmp_path / "apart")
+    render.render(script(mono=True), tmp_path / "mix")
+    assert wav.inspect(tmp_path / "mix" / CALL_FILE).channels == 1
+    pair = [wav.read(tmp_path / "apart" / CALL_FILE, side) for side in (0, 1)]
+    mix = wav.read(tmp_path / "mix" / CALL_FILE, 0)
+    assert np.abs(mix - (pair[0] + pair[1]) / 2).max() < 0.02
 
 
 @pytest.mark.parametrize("name", ["good", "bad"])

@@ -35,6 +35,7 @@ def test_a_short_script_has_every_default(tmp_path: Path) -> None:
         ('name = "a"\n' + TURN + "start_ms = 1\noverlap_ms = 1\n", "not both"),
         ('name = "a"\nvoices = {agent = "jf_alpha"}\n' + TURN, "one for the caller"),
         ('name = "a"\n' + TURN + '[[breach]]\nrule = "greeting"\nturn = 3\n', "turn 3"),
+        ('name = "a"\n[verdict]\nfial = []\n' + TURN, "verdict.fial"),
         ('name = "a\n', "not TOML"),
     ],
 )
@@ -45,6 +46,11 @@ def test_a_wrong_script_names_its_place(tmp_path: Path, text: str, named: str) -
     assert named in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in caught.value.message
+
+
+def test_a_call_that_nobody_answers_has_no_turns(tmp_path: Path) -> None:
+    script = load(written(tmp_path, 'name = "a"\nanswered = false\nring_ms = 16000\n'))
+    assert (script.answered, script.turn, script.ring_ms) == (False, (), 16_000)
 
 
 def test_a_missing_script_is_named(tmp_path: Path) -> None:
