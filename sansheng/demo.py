@@ -25,6 +25,7 @@ from calls.codec import read_record
 from calls.errors import SanshengError
 from sansheng.notify import VARIABLE
 from sansheng.settings import FILE_NAME
+from telephony.ports import free_ports
 from voices.truth import AGENT_FILE, CALLER_FILE, TRUTH_FILE, CallTruth
 
 CALLS = Path(voices.__file__).with_name("demo")
@@ -98,22 +99,6 @@ def find_ports() -> Ports:
     tap, rtp, portal, *rest = free_ports(3 + 4 * len(AGENTS))
     telephones = {name: rest[4 * n : 4 * n + 4] for n, name in enumerate(AGENTS)}
     return Ports(tap, rtp, portal, telephones)
-
-
-def free_ports(count: int) -> list[int]:
-    """Even ports with nobody on them nor on the next one, UDP and TCP, on loopback."""
-    found: list[int] = []
-    with contextlib.ExitStack() as held:
-        while len(found) < count:
-            udp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            udp.bind(("127.0.0.1", 0))
-            port = udp.getsockname()[1]
-            tcp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            with contextlib.suppress(OSError):
-                tcp.bind(("127.0.0.1", port))
-                if port % 2 == 0:
-                    found.append(port)
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from calls.call import Channel
 from telephony.clock import Clock, Moment
 from telephony.identity_settings import RegistrationSettings
 from telephony.leg import Fact, Leg, address_of
+from telephony.library import listen_for_media
 from telephony.pjsip import SipLibraryError, encrypt_media, pj
 from telephony.settings import TapSettings
 from telephony.sip_text import called_number, dialled_number
@@ -187,11 +188,8 @@ def account_config(settings: TapSettings, port: int, index: int) -> Any:
     config = pj.AccountConfig()
     config.idUri = f"sip:sansheng@{settings.public_address or settings.host}:{port}"
     config.callConfig.timerSessExpiresSec = settings.session_expires_s
-    rtp = config.mediaConfig.transportConfig
-    rtp.port = settings.rtp_port + index * settings.rtp_ports
-    rtp.portRange = settings.rtp_ports
-    rtp.boundAddress = settings.host
-    rtp.publicAddress = settings.public_address
+    first = settings.rtp_port + index * settings.rtp_ports
+    listen_for_media(config, settings.host, first, settings.rtp_ports, settings.public_address)
     if settings.siprec.enabled:
         configure(config)
     encrypt_media(config, settings.tls.srtp)

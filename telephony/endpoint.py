@@ -31,6 +31,7 @@ from telephony.door import Door, Refusal
 from telephony.gate import Gate
 from telephony.journal import Head
 from telephony.leg import Fact, Leg
+from telephony.library import open_library, start_library, transport_config
 from telephony.live import LiveCall
 from telephony.pjsip import BUILD, SipLibraryError, allow_siprec, offer_tls, pj, reason_of
 from telephony.security import check_security
@@ -42,8 +43,6 @@ from telephony.transfer import Exchange, Transfer
 
 log = structlog.get_logger()
 
-CODECS = {"PCMA/8000/1": 255, "PCMU/8000/1": 254, "G722/16000/1": 253}
-"""Codecs on offer with their priority: A-law is what a Chinese trunk speaks."""
 _STEP_MS = 10
 _MOVED, _UNAUTHORIZED, _FORBIDDEN, _UNAVAILABLE, _OVERLOADED = 302, 401, 403, 480, 503
 
@@ -100,7 +99,9 @@ class Endpoint:
         self._trunk: Account | None = None
         check_security(settings.tls, BUILD)
         passwords = [registration.password() for registration in settings.registrations]
-        self._library = pj.Endpoint()
+        self._library = open_library(
+            max_calls=BUILD.max_calls, jitter_buffer_ms=settings.jitter_buffer_ms
+        )
         try:
             self._start(index, passwords)
         except SipLibraryError as error:
@@ -268,22 +269,6 @@ class Endpoint:
 
     def _start(self, index: int, passwords: list[str]) -> None:
         settings = self.settings
-        self._library.libCreate()
-        config = pj.EpConfig()
-        config.logConfig.level = config.logConfig.consoleLevel = 0
-        config.uaConfig.threadCnt = 0
-        config.uaConfig.mainThreadOnly = True
-        config.uaConfig.maxCalls = BUILD.max_calls
-        config.uaConfig.userAgent = "Sansheng"
-        media = config.medConfig
-        media.clockRate = media.sndClockRate = 8000
-        media.channelCount = 1
-        media.ecTailLen = 0
-        media.noVad = True
-        media.sndAutoCloseTime = -1
-        if settings.jitter_buffer_ms:
-            media.jbInit = media.jbMinPre = settings.jitter_buffer_ms
-        self._library.libInit(config)
         allow_siprec()
         self._gate = Gate(self.clock)
         for kind in (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_TCP):
@@ -298,12 +283,7 @@ class Endpoint:
                 client_too=tls.require_client_certificate,
             )
             self._library.transportCreate(pj.PJSIP_TRANSPORT_TLS, transport)
-        self._library.libStart()
-        self._library.audDevManager().setNullDev()
-        codecs = self._library.codecEnum2()
-        for position in range(len(codecs)):
-            name = codecs[position].codecId
-            self._library.codecSetPriority(name, CODECS.get(name, 0))
+        start_library(self._library)
         self._trunk = Account(self.clock, self.facts, self.arrivals)
         self._trunk.create(account_config(settings, self.port, index), True)
         for number, (registration, password) in enumerate(
@@ -316,11 +296,7 @@ class Endpoint:
             self.registrations.append(account)
 
     def _transport(self, port: int) -> Any:
-        transport = pj.TransportConfig()
-        transport.port = port
-        transport.boundAddress = self.settings.host
-        transport.publicAddress = self.settings.public_address
-        return transport
+        return transport_config(self.settings.host, port, self.settings.public_address)
 
 
 def _door(settings: TapSettings) -> Door:

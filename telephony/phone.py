@@ -18,6 +18,12 @@ import msgspec
 from msgspec import Meta
 
 from telephony.clock import Clock
+from telephony.library import (
+    listen_for_media,
+    open_library,
+    start_library,
+    transport_config,
+)
 from telephony.pjsip import (
     SipLibraryError,
     call_parameters,
@@ -204,36 +210,22 @@ class Phone:
         self._player: Player | None = None
         self._recorder: Any = None
         self._playing = False
-        self.library = pj.Endpoint()
-        self.library.libCreate()
-        config = pj.EpConfig()
-        config.logConfig.level = config.logConfig.consoleLevel = 0
-        config.uaConfig.threadCnt = 0
-        config.uaConfig.mainThreadOnly = True
-        config.medConfig.clockRate = config.medConfig.sndClockRate = 8000
-        config.medConfig.ecTailLen = 0
-        config.medConfig.noVad = True
-        config.medConfig.sndAutoCloseTime = -1
-        self.library.libInit(config)
-        transport = pj.TransportConfig()
-        transport.port, transport.boundAddress = script.port, "127.0.0.1"
+        self.library = open_library()
+        transport = transport_config("127.0.0.1", script.port)
         self.library.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         if script.tls_port:
             transport.port = script.tls_port
             offer_tls(transport, script.certificate, script.key, script.ca, client_too=False)
             self.library.transportCreate(pj.PJSIP_TRANSPORT_TLS, transport)
-        self.library.libStart()
-        self.library.audDevManager().setNullDev()
-        self.library.codecSetPriority("PCMA/8000/1", 255)
+        start_library(self.library)
         account = pj.AccountConfig()
         account.idUri = f"sip:{script.user}@127.0.0.1:{script.port}"
         if script.password:
             account.sipConfig.authCreds.append(
                 pj.AuthCredInfo("digest", "*", script.auth_user or script.user, 0, script.password)
             )
-        rtp = account.mediaConfig.transportConfig
         encrypt_media(account, script.srtp)
-        rtp.port, rtp.portRange, rtp.boundAddress = script.rtp_port, 40, "127.0.0.1"
+        listen_for_media(account, "127.0.0.1", script.rtp_port, 40)
         self.account: Any = PhoneAccount(self)
         self.account.create(account)
 

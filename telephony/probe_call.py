@@ -21,6 +21,12 @@ from calls.handover import Spool, Stage
 from telephony.clock import Clock, Moment
 from telephony.journal import Head, read_journal
 from telephony.leg import Fact, FactKind, Leg
+from telephony.library import (
+    listen_for_media,
+    open_library,
+    start_library,
+    transport_config,
+)
 from telephony.pjsip import SipLibraryError, call_parameters, pj, reason_of
 from telephony.probe_settings import ProbeSettings
 from telephony.probe_turns import Turn, Turns
@@ -80,7 +86,7 @@ class ProbeCall:
         self._ended = self._answered = False
         self._stop_at: float | None = None
         self._ring_until = self._gone_by = float("inf")
-        self._library = pj.Endpoint()
+        self._library = open_library()
         try:
             self._start()
         except SipLibraryError as error:
@@ -262,30 +268,10 @@ class ProbeCall:
 
     def _start(self) -> None:
         settings = self._settings
-        self._library.libCreate()
-        config = pj.EpConfig()
-        config.logConfig.level = config.logConfig.consoleLevel = 0
-        config.uaConfig.threadCnt = 0
-        config.uaConfig.mainThreadOnly = True
-        config.uaConfig.userAgent = "Sansheng"
-        media = config.medConfig
-        media.clockRate = media.sndClockRate = 8000
-        media.channelCount = 1
-        media.ecTailLen = 0
-        media.noVad = True
-        media.sndAutoCloseTime = -1
-        self._library.libInit(config)
+        transport = transport_config(settings.host, settings.port, settings.public_address)
         for kind in (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_TCP):
-            transport = pj.TransportConfig()
-            transport.port, transport.boundAddress = settings.port, settings.host
-            transport.publicAddress = settings.public_address
             self._library.transportCreate(kind, transport)
-        self._library.libStart()
-        self._library.audDevManager().setNullDev()
-        codecs = self._library.codecEnum2()
-        for position in range(len(codecs)):
-            name = codecs[position].codecId
-            self._library.codecSetPriority(name, _CODECS.get(name, 0))
+        start_library(self._library, _CODECS)
         account = pj.AccountConfig()
         host = settings.public_address or settings.host
         account.idUri = f"sip:{settings.number}@{host}:{settings.port}"
@@ -294,9 +280,7 @@ class ProbeCall:
             account.sipConfig.authCreds.append(
                 pj.AuthCredInfo("digest", "*", user, 0, self._orders.password)
             )
-        rtp = account.mediaConfig.transportConfig
-        rtp.port, rtp.portRange, rtp.boundAddress = settings.rtp_port, 40, settings.host
-        rtp.publicAddress = settings.public_address
+        listen_for_media(account, settings.host, settings.rtp_port, 40, settings.public_address)
         self._account = pj.Account()
         self._account.create(account)
 

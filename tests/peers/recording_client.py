@@ -14,6 +14,12 @@ from typing import Any
 import msgspec
 
 from telephony.clock import Clock
+from telephony.library import (
+    listen_for_media,
+    open_library,
+    start_library,
+    transport_config,
+)
 from telephony.pjsip import call_parameters, pj
 from telephony.talk import Talk
 
@@ -96,33 +102,15 @@ class Client:
         self.inactive: tuple[str, ...] = ()
         self.lines = script.lines or len(script.streams)
         self.players: dict[str, Any] = {}
-        self.library = pj.Endpoint()
-        self.library.libCreate()
-        config = pj.EpConfig()
-        config.logConfig.level = config.logConfig.consoleLevel = 0
-        config.uaConfig.threadCnt = 0
-        config.uaConfig.mainThreadOnly = True
-        config.medConfig.clockRate = config.medConfig.sndClockRate = 8000
-        config.medConfig.ecTailLen = 0
-        config.medConfig.noVad = True
-        config.medConfig.sndAutoCloseTime = -1
-        self.library.libInit(config)
+        self.library = open_library()
+        transport = transport_config("127.0.0.1", script.port)
         for kind in (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_TCP):
-            transport = pj.TransportConfig()
-            transport.port, transport.boundAddress = script.port, "127.0.0.1"
             self.library.transportCreate(kind, transport)
-        self.library.libStart()
-        self.library.audDevManager().setNullDev()
-        wanted = {stream.codec for stream in script.streams}
-        codecs = self.library.codecEnum2()
-        for position in range(len(codecs)):
-            name = codecs[position].codecId
-            self.library.codecSetPriority(name, 255 if name in wanted else 0)
+        start_library(self.library, {stream.codec: 255 for stream in script.streams})
         account = pj.AccountConfig()
         account.idUri = f"sip:src@127.0.0.1:{script.port}"
         account.sipConfig.contactParams = ";+sip.src"
-        rtp = account.mediaConfig.transportConfig
-        rtp.port, rtp.portRange, rtp.boundAddress = script.rtp_port, 100, "127.0.0.1"
+        listen_for_media(account, "127.0.0.1", script.rtp_port, 100)
         self.account: Any = pj.Account()
         self.account.create(account)
         self.call: Call | None = Call(self)

@@ -1,11 +1,8 @@
 """Real peers on loopback: scripted phones in processes of their own, and free ports."""
 
-import itertools
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,37 +20,11 @@ from calls import wav
 from calls.call import Call
 from calls.codec import read_record
 from calls.handover import CALL_FILE, Spool, Stage
+from telephony.ports import free_ports as free_ports
 from telephony.settings import Destination, TapSettings
 from telephony.supervisor import TapSupervisor
 
 RATE = 8000
-FIRST_PORT, PORT_COUNT, PORT_STRIDE = 10_000, 21_991, 450
-"""The stride has no factor in common with the count: every port comes before any comes twice."""
-
-
-_places = itertools.count(random.SystemRandom().randrange(PORT_COUNT))
-
-
-def free_ports(count: int) -> list[int]:
-    """UDP and TCP ports that nobody has, each with room for a range of RTP ports after it.
-
-    They are below those that the system hands out, which would go to another process before a
-    peer of ours has taken them.
-    """
-    ports: list[int] = []
-    while len(ports) < count:
-        port = FIRST_PORT + next(_places) * PORT_STRIDE % PORT_COUNT
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-        ):
-            try:
-                udp.bind(("127.0.0.1", port))
-                tcp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        ports.append(port)
-    return ports
 
 
 @dataclass
@@ -102,7 +73,7 @@ def phones(tmp_path: Path) -> Iterator[Callable[..., Phone]]:
 
     def start(**script: Any) -> Phone:
         port, rtp = free_ports(2)
-        script = {"port": port, "rtp_port": rtp & ~1, "give_up_ms": 60_000} | script
+        script = {"port": port, "rtp_port": rtp, "give_up_ms": 60_000} | script
         path = tmp_path / f"phone{len(started)}.json"
         path.write_text(json.dumps(script))
         process = subprocess.Popen(
@@ -184,7 +155,7 @@ def tap_of(tmp_path: Path) -> Iterator[Callable[..., Tap]]:
         port, agent, rtp = free_ports(3)
         values: dict[str, Any] = {
             "port": port,
-            "rtp_port": min(rtp & ~1, 60_000),
+            "rtp_port": min(rtp, 60_000),
             "drain_s": 5,
             "default_destination": Destination(uri=f"sip:{{called}}@127.0.0.1:{agent}"),
             "destinations": {

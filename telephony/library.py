@@ -1,0 +1,73 @@
+"""The SIP library, set up the way the tap, the probe and every scripted telephone want it.
+
+One thread that owns it, no sound device, telephone quality, nothing printed. Who opens it frees
+everything on the same thread and then calls ``libDestroy`` (pjproject #4353).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from calls.errors import TapError
+from telephony.pjsip import SipLibraryError, pj, reason_of
+
+CODECS: Mapping[str, int] = {"PCMA/8000/1": 255, "PCMU/8000/1": 254, "G722/16000/1": 253}
+"""Codecs on offer with their priority: A-law is what a Chinese trunk speaks."""
+
+
+def open_library(*, max_calls: int = 0, jitter_buffer_ms: int = 0) -> Any:
+    """The library, created and initialised; transports come next, then ``start_library``.
+
+    ``max_calls`` 0 is the build's default, ``jitter_buffer_ms`` 0 a depth that adapts.
+    Errors: TapError when it cannot be initialised.
+    """
+    library = pj.Endpoint()
+    library.libCreate()
+    config = pj.EpConfig()
+    config.logConfig.level = config.logConfig.consoleLevel = 0
+    config.uaConfig.threadCnt = 0
+    config.uaConfig.mainThreadOnly = True
+    config.uaConfig.userAgent = "Sansheng"
+    if max_calls:
+        config.uaConfig.maxCalls = max_calls
+    media = config.medConfig
+    media.clockRate = media.sndClockRate = 8000
+    media.channelCount = 1
+    media.ecTailLen = 0
+    media.noVad = True
+    media.sndAutoCloseTime = -1
+    if jitter_buffer_ms:
+        media.jbInit = media.jbMinPre = jitter_buffer_ms
+    try:
+        library.libInit(config)
+    except SipLibraryError as error:
+        library.libDestroy()
+        raise TapError(
+            f"the SIP library does not start ({reason_of(error)})",
+            remedy="`sansheng doctor` looks at limits and build",
+        ) from error
+    return library
+
+
+def transport_config(host: str, port: int, public_address: str = "") -> Any:
+    """Where a transport listens, and the address that peers are told."""
+    transport = pj.TransportConfig()
+    transport.boundAddress, transport.port = host, port
+    transport.publicAddress = public_address
+    return transport
+
+
+def start_library(library: Any, codecs: Mapping[str, int] = CODECS) -> None:
+    """Start it with these codecs and their priorities, and no others."""
+    library.libStart()
+    library.audDevManager().setNullDev()
+    known = library.codecEnum2()
+    for position in range(len(known)):
+        name = known[position].codecId
+        library.codecSetPriority(name, codecs.get(name, 0))
+
+
+def listen_for_media(account: Any, host: str, port: int, count: int, public: str = "") -> None:
+    """Have an account's RTP use ``count`` ports from ``port`` on."""
+    rtp = account.mediaConfig.transportConfig
+    rtp.boundAddress, rtp.port, rtp.portRange = host, port, count
+    rtp.publicAddress = public
