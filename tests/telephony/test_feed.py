@@ -41,7 +41,9 @@ from telephony.feed_webhook import Webhook
 from telephony.finish import finish_live
 from telephony.health import TapHealth
 from telephony.journal import Head, Journal
+from telephony.settings import TapSettings
 from telephony.siprec_settings import SiprecSettings
+from telephony.supervisor import TapSupervisor
 from tests.telephony.conftest import Phone, Tap, free_ports, until
 
 START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
@@ -520,26 +522,29 @@ def test_what_a_file_holds_at_the_start_is_known_but_bad_lines_are_counted(tmp_p
     assert feed.store.complete(RECORDED, ["p1"]).ring_ms == 6000
 
 
+def left_live(spool: Spool, mode: Mode) -> None:
+    """A call that its process has closed."""
+    head = Head(
+        call_id=mode.value,
+        mode=mode,
+        caller="13900000000",
+        called="8012",
+        agent="8012",
+        invited_at=at(0),
+        call_ids=("p1",),
+    )
+    journal = Journal(spool.begin(mode.value), head)
+    for kind in (EventKind.ANSWERED, EventKind.BYE, EventKind.CLOSED):
+        moment = RECORDED.answered_at if kind is EventKind.ANSWERED else RECORDED.ended_at
+        assert moment is not None
+        journal.event(LegEvent(at=moment, monotonic_ms=0, leg=Channel.AGENT, kind=kind))
+    journal.close()
+
+
 def test_a_siprec_call_waits_for_its_events_and_no_other_one_does(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
-    for mode in (Mode.SIPREC, Mode.BRIDGE):
-        journal = Journal(
-            spool.begin(mode.value),
-            Head(
-                call_id=mode.value,
-                mode=mode,
-                caller="13900000000",
-                called="8012",
-                agent="8012",
-                invited_at=at(0),
-                call_ids=("p1",),
-            ),
-        )
-        for kind in (EventKind.ANSWERED, EventKind.BYE, EventKind.CLOSED):
-            moment = RECORDED.answered_at if kind is EventKind.ANSWERED else RECORDED.ended_at
-            assert moment is not None
-            journal.event(LegEvent(at=moment, monotonic_ms=0, leg=Channel.AGENT, kind=kind))
-        journal.close()
+    left_live(spool, Mode.SIPREC)
+    left_live(spool, Mode.BRIDGE)
     now = [100.0]
     feed = Feed(SETTINGS, lambda: now[0])
     assert finish_live(spool, "ALAW", feed) == ["bridge"]
@@ -555,6 +560,20 @@ def test_a_siprec_call_waits_for_its_events_and_no_other_one_does(tmp_path: Path
     assert (call.ring_ms, call.ended_by) == (6000, EndedBy.AGENT)
     bridged = read_record(spool.folder(Stage.RECORDED, "bridge") / CALL_FILE, Call)
     assert bridged.signalling is Signalling.OBSERVED
+
+
+def test_a_stop_waits_for_the_calls_that_wait(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    left_live(spool, Mode.SIPREC)
+    events = FeedSettings(file=str(tmp_path / "events.jsonl"), wait_s=0.3)
+    supervisor = TapSupervisor(TapSettings(feed=events), spool)
+    assert supervisor.finish() == []
+    assert supervisor.feed is not None
+    for event in told(*WHOLE):
+        supervisor.feed.store.take(event)
+    supervisor.drain_and_stop()
+    call = read_record(spool.folder(Stage.RECORDED, "siprec") / CALL_FILE, Call)
+    assert call.ring_ms == 6000
 
 
 @pytest.fixture

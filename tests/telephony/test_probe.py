@@ -385,7 +385,7 @@ def test_a_killed_call_is_filed_as_lost(site: Site, phones: Phones) -> None:
 @pytest.mark.model
 def test_what_is_filed_is_analysed_as_any_call(site: Site, phones: Phones) -> None:
     said = Path(voices.__file__).with_name("demo") / "good" / "agent.wav"
-    site.settings = site.settings.model_copy(update={"listen_s": 12, "quiet_s": 8})
+    site.settings = site.settings.model_copy(update={"listen_s": 6, "quiet_s": 5})
     agent = phones(port=site.agent_port, ring_ms=300, play=str(said))
     site.call()
     agent.wait()
