@@ -98,21 +98,29 @@ class PhraseIndex:
                     matches.append(match)
         return matches
 
-    def nearest(self, text: str, most: int, *, first_turn: bool) -> list[tuple[Phrase, float]]:
-        """The phrases that come nearest in sound to the whole text, with the likeness 0–1.
+    def nearest(self, text: str, most: int, *, first_turn: bool) -> list[Match]:
+        """The phrases that come nearest in sound to a text, or to a part of it, in their places.
 
-        For texts of a few syllables, which may be far off. ``first_turn=False`` leaves out the
-        phrases that count only before the caller has spoken.
+        For texts that may be far off. Likeness is the mean of that to the whole and that to the
+        part. ``first_turn=False`` leaves out the phrases that count only before the caller has
+        spoken.
         """
         heard = spell(code(text))
-        best: dict[str, tuple[Phrase, float]] = {}
+        best: dict[str, tuple[float, _Form]] = {}
         for form in self._forms:
-            if form.phrase.first_turn and not first_turn:
+            phrase = form.phrase
+            if phrase.first_turn and not first_turn:
                 continue
             likeness = fuzz.ratio(heard, form.spelling) / 100
-            if likeness > best.get(form.phrase.id, (form.phrase, -1.0))[1]:
-                best[form.phrase.id] = (form.phrase, likeness)
-        return sorted(best.values(), key=lambda pair: (-pair[1], pair[0].id))[:most]
+            if len(form.spelling) < len(heard) and not phrase.whole:
+                likeness = (likeness + fuzz.partial_ratio(form.spelling, heard) / 100) / 2
+            if likeness > best.get(phrase.id, (-1.0, form))[0]:
+                best[phrase.id] = (likeness, form)
+        ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].phrase.id))[:most]
+        return [
+            Match(form.phrase, *_nearest_place(form, heard, len(text)), likeness, False)
+            for likeness, form in ranked
+        ]
 
     def _add(self, phrase: Phrase, text: str) -> None:
         number = len(self._forms)
@@ -160,6 +168,17 @@ def _measure(form: _Form, text: str, spelling: str) -> Match | None:
         return None
     same = _same_characters(form.text, text[start:end])
     return Match(form.phrase, start, end, (1 - _TEXT_SHARE) * likeness + _TEXT_SHARE * same, False)
+
+
+def _nearest_place(form: _Form, heard: str, size: int) -> tuple[int, int]:
+    """Where a phrase would be in a text of ``size`` syllables: the part most like it, or all."""
+    if form.phrase.whole or len(form.spelling) >= len(heard):
+        return 0, size
+    found = fuzz.partial_ratio_alignment(form.spelling, heard)
+    if found is None:
+        return 0, size
+    start = min(size - 1, round(found.dest_start / SYMBOLS))
+    return start, min(size, max(start + 1, round(found.dest_end / SYMBOLS)))
 
 
 def _same_characters(a: str, b: str) -> float:

@@ -4,13 +4,14 @@ The recogniser hears two lone syllables badly, so a few short phrases are put to
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from calls.call import Channel
 from calls.hit import Candidate, Kind
 from calls.speech import SpeechSpan, Transcript, Utterance
 from calls.text import normalise
 from phrasebook.book import Phrase, Phrasebook
-from phrasebook.context import guards_of, is_opening
+from phrasebook.context import guards_of, is_opening, place_ms
 from phrasebook.index import PhraseIndex
 
 _SHORT_MS = 2000
@@ -42,20 +43,21 @@ def unheard(
     short: PhraseIndex,
     whole: PhraseIndex,
     transcript: Transcript,
-    found: Iterable[Candidate],
+    proposed: Iterable[Candidate],
 ) -> Iterator[Candidate]:
     """Candidates ``by="audio"``, beside those already found by text and sound.
 
     ``short``: the phrases that ``is_short``; ``whole``: all forbidden ones.
     """
-    known = list(found)
+    known = list(proposed)
     busy = {c.utterance for c in known if c.kind is Kind.FORBIDDEN and c.by in ("text", "sound")}
     fine = {c.utterance for c in known if c.kind is Kind.COURTESY and c.by == "text"}
     utterances = transcript.utterances
     for position, utterance in enumerate(utterances):
         if utterance.channel is not Channel.AGENT or position in busy | fine:
             continue
-        text = normalise(utterance.text).text
+        mapped = normalise(utterance.text)
+        text = mapped.text
         lasts = utterance.end_ms - utterance.start_ms
         if 0 < len(text) <= _SYLLABLES_HEARD and _SHORTEST_MS <= lasts <= _SHORT_MS:
             index, least = short, _LEAST_LIKENESS
@@ -67,9 +69,12 @@ def unheard(
         else:
             continue
         opening = is_opening(utterances, position)
-        for phrase, likeness in index.nearest(text, _PROPOSED, first_turn=opening):
-            if likeness >= least:
-                yield _propose(book, phrase, likeness, utterance, position, opening=opening)
+        for match in index.nearest(text, _PROPOSED, first_turn=opening):
+            if match.likeness >= least:
+                found = _propose(
+                    book, match.phrase, match.likeness, utterance, position, opening=opening
+                )
+                yield _placed(found, utterance, *mapped.span(match.start, match.end))
     yield from _wordless(book, short, transcript)
     yield from _missing_courtesy(book, transcript, known)
 
@@ -143,6 +148,21 @@ def _propose(
         score=round(likeness, 4),
         by="audio",
         guards=guards_of(book, phrase, "", opening=opening) if forbidden else (),
+    )
+
+
+def _placed(candidate: Candidate, utterance: Utterance, start: int, end: int) -> Candidate:
+    """The candidate at a part of its utterance: the audio is asked about no more than that."""
+    if (start, end) == (candidate.char_start, candidate.char_end):
+        return candidate
+    start_ms, end_ms = place_ms(utterance, start, end)
+    return replace(
+        candidate,
+        char_start=start,
+        char_end=end,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        heard=utterance.text[start:end],
     )
 
 

@@ -153,3 +153,14 @@ def test_short_clips_bring_few_candidates(book: Phrasebook, make_call: MakeCall)
 
 def test_an_empty_call_has_no_candidates(book: Phrasebook, make_call: MakeCall) -> None:
     assert search(book, make_call()) == ()
+
+
+def test_a_garbled_phrase_is_asked_about_in_its_place(
+    book: Phrasebook, make_call: MakeCall
+) -> None:
+    call = make_call(("agent", "您好，请讲"), ("caller", "你好"), ("agent", "不错,我们可以接著我"))
+    said = replace(call.utterances[2], log_probability=-1.2)
+    call = replace(call, utterances=(*call.utterances[:2], said))
+    (found,) = [c for c in forbidden(search(book, call)) if c.phrase == "别找我"]
+    assert (found.by, found.heard) == ("audio", "接著我")
+    assert said.start_ms < found.start_ms < found.end_ms == said.end_ms
