@@ -35,7 +35,7 @@ class Work:
 
 
 @app.command(
-    epilog="Examples:  sansheng bench asr --minutes 30    |    sansheng bench asr --corpus D"
+    epilog="Examples:  sansheng bench asr --minutes 30    |    sansheng bench asr --speech D"
 )
 def asr(
     minutes: Annotated[
@@ -45,6 +45,11 @@ def asr(
         Path | None,
         typer.Option(help="Folder of calls with their truth (`sansheng voices`) in its place."),
     ] = None,
+    speech: Annotated[
+        Path | None,
+        typer.Option(help="Folder of utterances with manifest.jsonl instead of the demo's."),
+    ] = None,
+    noise: Annotated[float, typer.Option(help="Of the line, in dBFS.")] = -62.0,
     seed: Annotated[int, typer.Option(help="Of the order of the turns.")] = 1,
     alone: Annotated[
         bool, typer.Option(help="Ours only, as for the memory of an hour's call.")
@@ -63,7 +68,10 @@ def asr(
     console = Console(stderr=True, highlight=False)
     settings = load().asr
     with tempfile.TemporaryDirectory(prefix="sansheng-bench-") as folder:
-        work = list(_corpus(corpus)) if corpus else [_make(Path(folder), minutes * 60, seed)]
+        if corpus:
+            work = list(_corpus(corpus))
+        else:
+            work = [_make(Path(folder), minutes * 60, seed, speech, noise)]
         total = sum(each.duration_s for each in work)
         console.print(f"{len(work)} call(s), {total / 60:.1f} min; ours …")
         ours = _measure(work, partial(_ours, open_engine(settings)))
@@ -190,11 +198,11 @@ def _wideband(work: Work) -> "Iterator[tuple[Channel, Samples]]":
         yield side, resample(wav.read(work.recording, index), _RATE, 16_000)
 
 
-def _make(folder: Path, seconds: float, seed: int) -> Work:
+def _make(folder: Path, seconds: float, seed: int, speech: Path | None, noise: float) -> Work:
     from calls import wav
-    from sansheng.bench.talk import make_talk
+    from sansheng.bench.talk import demo_turns, make_talk, read_turns
 
-    talk = make_talk(seconds, seed)
+    talk = make_talk(seconds, seed, read_turns(speech) if speech else demo_turns(), noise)
     recording = folder / "bench.wav"
     wav.write(recording, talk.samples, talk.sample_rate, "ALAW")
     return Work(recording, seconds, talk.truth)

@@ -80,11 +80,11 @@ def scorecard(
 def _call(folder: Path, seconds: float, seed: int) -> "DemoCall":
     """The good call's telephones with a made talk of this length; the citizen hangs up."""
     from calls import wav
-    from sansheng.bench.talk import make_talk
+    from sansheng.bench.talk import demo_turns, make_talk
     from sansheng.demo import DemoCall, demo_calls
     from voices.truth import AGENT_FILE, CALLER_FILE
 
-    talk = make_talk(seconds, seed)
+    talk = make_talk(seconds, seed, demo_turns())
     folder.mkdir()
     for column, name in enumerate((CALLER_FILE, AGENT_FILE)):
         wav.write(folder / name, talk.samples[:, column], talk.sample_rate)
