@@ -13,6 +13,7 @@ from phrasebook.book import Phrasebook
 from phrasebook.search import check_text, search
 
 SHIRKING = "路灯不亮你找电力局，电力局不管你找城管，反正别找我们"
+BEFORE = (("agent", "您好"), ("caller", "水管坏了"))
 HELPING = "您反映的路灯问题由城管委负责，我现在给您派单"
 
 
@@ -83,11 +84,11 @@ def test_a_part_of_a_harmless_sentence_is_not_raised(
 ) -> None:
     part = ("agent", "您别再打了")
     whole = (part, ("agent", "我们马上派师傅过去，您在家等我电话就行，他十分钟就到"))
-    meant = [
-        [c for c in search(book, make_call(("agent", "您好"), ("caller", "水管坏了"), *turns))]
+    raised = [
+        any(c.by == "meaning" for c in search(book, make_call(*BEFORE, *turns)))
         for turns in ((part,), whole)
     ]
-    assert [any(c.by == "meaning" for c in found) for found in meant] == [True, False]
+    assert raised == [True, False]
 
 
 def test_meaning_raises_review_only(book: Phrasebook) -> None:
