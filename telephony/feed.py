@@ -59,6 +59,9 @@ class Feed:
 
         Errors: TapError when the webhook's port is taken, or a secret is not set.
         """
+        for file, _ in self._files:
+            if not file.path.exists():
+                log.warning("the feed's file is not there yet", path=str(file.path))
         self.look(live=False)
         hook, manager = self.settings.webhook, self.settings.ami
         if hook.port:

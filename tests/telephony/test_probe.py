@@ -325,6 +325,7 @@ def test_ctrl_c_hangs_up_files_the_call_and_prints_the_summary(
     site: Site, phones: Phones, command: Command
 ) -> None:
     agent = phones(port=site.agent_port, ring_ms=300)
+    site.settings = site.settings.model_copy(update={"greeting_s": 60, "listen_s": 600})
     process = command(site, "--times", "3", "--every", "5m")
     until(lambda: agent.told("confirmed"))
     process.send_signal(signal.SIGINT)
