@@ -27,8 +27,8 @@ _SHORTEST = MODEL_RATE // 10
 """Samples below which there is no frame to decode."""
 _LONGEST_PIECE_MS = 400
 """A syllable is not longer; what follows it is a pause."""
-_WORD_MARK = "▁"
-"""SentencePiece's mark of a word's start."""
+_GOES_ON = "@@"
+"""Paraformer's mark of a piece that the next one of its word follows."""
 _UNTOLD = 0.33
 """Stands for the probability that these models do not tell: below what scoring takes for clear
 (``doubt.word_probability``), so that nothing is a failure by their text alone."""
@@ -164,9 +164,10 @@ class SherpaEngine:
         return stream
 
     def _heard(self, result: Any, samples: int) -> Heard:
-        pieces = _pieces(result.tokens, result.timestamps, samples * 1000 // MODEL_RATE)
+        length_ms = samples * 1000 // MODEL_RATE
         if self._kind is Kind.PARAFORMER:
-            return _nothing(pieces)
+            return _nothing(_pieces(_joined(result.tokens), result.timestamps, length_ms))
+        pieces = _pieces(result.tokens, result.timestamps, length_ms)
         language = result.lang.strip("<|>")
         spoken = language not in ("", "nospeech")
         return Heard(
@@ -198,13 +199,24 @@ def _pieces(tokens: Sequence[str], starts_s: Sequence[float], window_ms: int) ->
     ends = [*starts[1:], window_ms][: len(starts)]
     return tuple(
         Piece(
-            token.replace(_WORD_MARK, " "),
+            token,
             start,
             min(end, start + _LONGEST_PIECE_MS),
             probability=_UNTOLD,
         )
         for token, start, end in zip(tokens, starts, ends, strict=True)
     )
+
+
+def _joined(tokens: Sequence[str]) -> list[str]:
+    """Paraformer's tokens as text: Latin words apart, pieces of one (hel@@ lo) together."""
+    texts = []
+    goes_on = False
+    for token in tokens:
+        apart = token.isascii() and not goes_on
+        goes_on = token.endswith(_GOES_ON)
+        texts.append(f"{' ' if apart else ''}{token.removesuffix(_GOES_ON)}")
+    return texts
 
 
 def _count_tokens(path: Path) -> int:

@@ -19,7 +19,12 @@ from phrasebook.book import load
 from phrasebook.verdict import decide
 from tests.asr.scripted import at, line, record, speech
 from tests.asr.sounds import noise
-from tests.asr.toy_model import TOKENS, write_toy_model
+from tests.asr.toy_model import (
+    PARAFORMER_TIMES_S,
+    TOKENS,
+    write_toy_model,
+    write_toy_paraformer,
+)
 
 BURST = noise(0.5, -10)
 WINDOW_RATE = 16_000
@@ -72,6 +77,21 @@ def test_the_language_is_told(
     [heard] = open_engine(settings(folder)).hear([window(1.0)])
     assert (heard.language, heard.language_probability) == (language, probability)
     assert heard.no_speech == no_speech
+
+
+def test_a_paraformer_tells_times_but_no_language(tmp_path: Path) -> None:
+    folder = write_toy_paraformer(tmp_path / "toy-paraformer")
+    first, second = open_engine(settings(folder)).hear([window(1.0), window(2.0)])
+    assert [piece.text for piece in first.pieces] == ["好", " hel", "lo", " ok"]
+    assert [piece.start_ms for piece in first.pieces] == [s * 1000 for s in PARAFORMER_TIMES_S]
+    assert (first.language, first.language_probability) == ("", 0.0)
+    assert second == first
+
+
+def test_a_paraformer_without_times_is_refused(tmp_path: Path) -> None:
+    engine = open_engine(settings(write_toy_paraformer(tmp_path / "toy", timed=False)))
+    with pytest.raises(EngineError, match="when its words were said"):
+        engine.hear([window(1.0)])
 
 
 def test_what_the_model_does_not_tell_is_in_doubt(model: Path) -> None:
