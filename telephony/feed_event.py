@@ -124,7 +124,7 @@ def tell(known: PbxCall | None, event: FeedEvent) -> PbxCall:
     )
     match event.event:
         case FeedKind.ENDED:
-            call = replace(call, ends=(*call.ends, (event.at, event.by))[:_MOST_ENDS])
+            call = replace(call, ends=(*call.ends, (event.at, event.by))[-_MOST_ENDS:])
             if not event.leg:
                 call = replace(call, ended=max(call.ended or event.at, event.at))
         case FeedKind.HOLD | FeedKind.RESUME if event.by in (EndedBy.AGENT, EndedBy.CALLER):

@@ -295,6 +295,21 @@ def test_the_join(
         assert call == RECORDED
 
 
+def test_of_a_call_that_rang_hundreds_of_agents_the_last_ones_count() -> None:
+    rung = [
+        event
+        for leg in range(300)
+        for event in told(
+            (FeedKind.RINGING, leg - 900, {"leg": str(leg)}),
+            (FeedKind.ENDED, leg - 890, {"leg": str(leg)}),
+        )
+    ]
+    call = pbx([*rung, *told(*WHOLE, leg="300")])
+    assert len(call.legs) == len(call.ends) == 64
+    joined = join(RECORDED, ["p1"], [call], SETTINGS).call
+    assert (joined.ring_ms, joined.ended_by) == (6000, EndedBy.AGENT)
+
+
 def test_clocks_that_are_apart_are_joined_by_the_offset_alone() -> None:
     behind = [replace(event, at=event.at - timedelta(seconds=70)) for event in told(*WHOLE)]
     assert join(RECORDED, ["p1"], [pbx(behind)], SETTINGS).outcome is Outcome.UNMATCHED
