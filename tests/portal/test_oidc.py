@@ -184,6 +184,8 @@ def test_a_closed_account_stays_closed(enter: Enter, warehouse: Warehouse) -> No
 def test_the_answer_to_another_browser_is_refused(enter: Enter) -> None:
     mine, other = enter(), enter()
     address = back(mine, "s-1")
+    assert other.get("/oidc/login").status_code == 303
+    assert other.cookies["sansheng_oidc"] != mine.cookies["sansheng_oidc"]
     assert other.get(address).status_code == 401
     assert other.get("/oidc/callback?state=x&code=y").status_code == 401
     assert other.get("/oidc/callback").status_code == 401
