@@ -6,6 +6,7 @@ that it writes in a folder of its own. Its dialplan is a hotline's:
 - 88908890 from the trunk goes to the tap, which calls 1001 back through Asterisk;
 - 88908891 does the same from a queue with music;
 - 88908895 rings 1001 without the tap, and tells the SIP Call-ID of its caller's leg in its events;
+- 88908896 does the same from a queue with music;
 - 1001 and 1002 ring the agents' telephones;
 - 88908893 goes to the extension ``8800``, which the tap registers as; 1001 is then called by
   that extension, with its password;
@@ -403,11 +404,22 @@ timeout = 30
 ringinuse = yes
 musicclass = default
 member = Local/tap@hotline/n
+[agents]
+strategy = ringall
+timeout = 30
+ringinuse = yes
+musicclass = default
+member = Local/1001@hotline/n
 """,
         "extensions.conf": f"""[hotline]
 exten = 88908895,1,Set(SIPCALLID=${{CHANNEL(pjsip,call-id)}})
  same = n,Set(CHANNEL(userfield)=${{SIPCALLID}})
  same = n,Goto(1001,1)
+exten = 88908896,1,Set(SIPCALLID=${{CHANNEL(pjsip,call-id)}})
+ same = n,Set(CHANNEL(userfield)=${{SIPCALLID}})
+ same = n,Answer()
+ same = n,Queue(agents,,,,30)
+ same = n,Hangup()
 exten = 88908890,1,Dial(PJSIP/phone/sip:88908890@127.0.0.1:{tap_port},60)
  same = n,Hangup()
 exten = 88908891,1,Answer()

@@ -42,8 +42,13 @@ TOLERANCE_MS = 50
 
 
 @pytest.mark.parametrize(
-    ("source", "who", "ended_by"),
-    [("manager", "caller", EndedBy.CALLER), ("cel", "agent", EndedBy.AGENT)],
+    ("source", "who", "ended_by", "number"),
+    [
+        ("manager", "caller", EndedBy.CALLER, "88908895"),
+        ("manager", "agent", EndedBy.AGENT, "88908896"),
+        ("cel", "agent", EndedBy.AGENT, "88908895"),
+    ],
+    ids=["manager", "manager, from a queue", "cel"],
 )
 def test_asterisk_completes_a_siprec_call(
     tap_of: Callable[..., Tap],
@@ -55,6 +60,7 @@ def test_asterisk_completes_a_siprec_call(
     source: str,
     who: str,
     ended_by: EndedBy,
+    number: str,
 ) -> None:
     monkeypatch.setenv("SANSHENG_AMI_SECRET", asterisk.SECRET)
     sip, ami, rtp, agent_port, client_port, client_rtp = free_ports(6)
@@ -80,12 +86,16 @@ def test_asterisk_completes_a_siprec_call(
         agent = phones(port=agent_port, ring_ms=1500, play=talk, **ends["agent"])
         caller = phones(
             user="13900000000",
-            call=f"sip:88908895@127.0.0.1:{sip}",
+            call=f"sip:{number}@127.0.0.1:{sip}",
             play=talk,
             **ends["caller"],
         )
+        # The queue answers its caller before it rings the agent.
         [answer] = until(
-            lambda: pbx.named("Newstate", ChannelStateDesc="Up", ChanVariable="SIPCALLID=.+")[:1]
+            lambda: (
+                agent.told("answered")
+                and pbx.named("Newstate", ChannelStateDesc="Up", ChanVariable="SIPCALLID=.+")[:1]
+            )
         )
         call_id = answer["ChanVariable"].partition("=")[2]
         script = tmp_path / "client.json"
@@ -109,7 +119,7 @@ def test_asterisk_completes_a_siprec_call(
         [(call, _)] = tap.recorded()
     assert call.mode is Mode.SIPREC
     assert call.signalling is Signalling.FEED
-    assert (call.caller, call.called, call.agent) == ("13900000000", "88908895", "8012")
+    assert (call.caller, call.called, call.agent) == ("13900000000", number, "8012")
     assert call.ended_by is ended_by
     assert call.pbx_call_id == answer["Linkedid"]
     truth = (agent.at("answered") - agent.at("ringing")).total_seconds() * 1000
