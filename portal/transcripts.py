@@ -1,11 +1,12 @@
 """The transcript as a page shows it: masked lines with the findings' words marked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from calls.call import Channel
 from calls.hit import Finding
 from calls.masks import mask_text
+from calls.numbers import shown
 from calls.speech import Transcript, Utterance
 
 
@@ -28,7 +29,7 @@ class Line:
 
 
 def lines(transcript: Transcript, findings: Sequence[Finding]) -> list[Line]:
-    """Every utterance in order, with the words of each finding marked in it."""
+    """Every utterance in order, numbers in figures, with the words of each finding marked in it."""
     return [
         Line(
             channel=u.channel,
@@ -58,7 +59,7 @@ def _pieces(utterance: Utterance, findings: Sequence[Finding]) -> tuple[Piece, .
         done = end
     if done < len(text):
         pieces.append(Piece(text[done:]))
-    return tuple(pieces)
+    return tuple(replace(piece, text=shown(piece.text)) for piece in pieces)
 
 
 def _within(utterance: Utterance, finding: Finding) -> bool:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from calls.errors import RecordingError
 from calls.hit import Status
 from calls.masks import mask_text
+from calls.numbers import shown
 from portal.access import AGENTS, LISTENERS, Gate
 from portal.appeals import LONGEST_TEXT, Appeals
 from portal.audio import audio_response
@@ -178,6 +179,6 @@ def search_page(request: Request, words: Text = "", channel: Text = "") -> Respo
     found = search(desk.store, person.reach, words, channel=channel)
     if words:
         desk.store.audit(person.user_id, "search", "", {"found": len(found)})
-    rows = [{**row, "text": mask_text(row["text"])} for row in found]
+    rows = [{**row, "text": shown(row["text"])} for row in found]
     context = {"words": words, "channel": channel, "found": rows}
     return page(request, "search.html", context)

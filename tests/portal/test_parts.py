@@ -11,6 +11,7 @@ from calls.call import Call, Channel
 from calls.codec import read_record
 from calls.hit import Severity, Status
 from calls.scorecard import Scorecard
+from calls.speech import Transcript, Utterance
 from portal.filters import clock_ms, clock_tenths, score, share
 from portal.peaks import MOST, peaks
 from portal.timeline import timeline
@@ -120,3 +121,17 @@ def test_the_timeline(tmp_path: Path) -> None:
 def test_figures_look_as_people_write_them() -> None:
     assert [clock_ms(0), clock_ms(61_999), clock_tenths(12_240)] == ["0:00", "1:01", "0:12.2"]
     assert [score(100.0), score(87.5), score(None), share(0.9512)] == ["100", "87.5", "–", "95.1%"]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("二零二四年三月五号", "2024年3月5号"),
+        ("我的电话是幺三八零零幺三八零零零", "我的电话是138******零零"),
+        ("您好", "您好"),
+    ],
+)
+def test_numbers_are_shown_in_figures_and_starred_in_either_form(said: str, shown: str) -> None:
+    utterance = Utterance(channel=Channel.AGENT, start_ms=0, end_ms=1000, text=said)
+    talk = Transcript(call_id="x", duration_ms=1000, utterances=(utterance,))
+    assert "".join(piece.text for line in lines(talk, ()) for piece in line.pieces) == shown
