@@ -37,6 +37,9 @@ _SOUND_FAMILIES = frozenset(
 )
 """Courtesy whose miss would accuse an agent falsely: also proposed by sound."""
 _CORE_SYLLABLES = 6
+_MANDARIN = "zh"
+_SURELY = 0.8
+"""Probability from which a language is taken as told, as the rule on Mandarin has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +166,11 @@ def _by_meaning(
 ) -> list[Candidate]:
     """A whole sentence that reads like a violation, though no listed words are in it.
 
-    A recognised utterance may be a part of a sentence: then its passage must read so too.
+    A recognised utterance may be a part of a sentence: then its passage must read so too. What was
+    said in another language has no meaning in Mandarin characters.
     """
+    if utterance.language != _MANDARIN and utterance.language_probability >= _SURELY:
+        return []
     if written_after is not None:
         least = book.thresholds.meaning_review
         likelihood = meaning_model.likelihood(utterance.text, written_after)

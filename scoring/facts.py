@@ -130,7 +130,16 @@ class Facts:
         return turns(self.transcript.utterances, self.rules.dialogue.backchannel)
 
     def unclear(self, utterance: Utterance) -> bool:
-        """Whether the recogniser's own text of an utterance is not to be relied on."""
+        """Whether the recogniser's own text of an utterance is not to be relied on.
+
+        So is Mandarin text of what was surely another language: it was made to write some.
+        """
+        spoken = self.rules.mandarin
+        if (
+            utterance.language not in spoken.languages
+            and utterance.language_probability >= spoken.probability
+        ):
+            return True
         doubt = self.rules.doubt
         if utterance.log_probability < doubt.log_probability:
             return True

@@ -1,6 +1,7 @@
 """Meaning raises a review where no listed words are, never a fail; plain help is left alone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from phrasebook.book import Phrasebook
 from phrasebook.search import check_text, search
 
 SHIRKING = "路灯不亮你找电力局，电力局不管你找城管，反正别找我们"
+MISHEARD = "陆登不亮你找电力局，电力局不管你找程管，反正别早我们"
 BEFORE = (("agent", "您好"), ("caller", "水管坏了"))
 HELPING = "您反映的路灯问题由城管委负责，我现在给您派单"
 
@@ -67,7 +69,7 @@ def test_heard_text_is_never_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "guilty"),
     [
-        ("陆登不亮你找电力局，电力局不管你找程管，反正别早我们", True),
+        (MISHEARD, True),
         ("您反应的路等问题由城管委富责，我现在给您派但", False),
     ],
 )
@@ -77,6 +79,23 @@ def test_meaning_outlives_mishearing(
     call = make_call(("agent", "您好，请讲"), ("caller", "路灯坏了"), ("agent", text))
     meant = [c for c in search(book, call) if c.by == "meaning"]
     assert bool(meant) is guilty
+
+
+@pytest.mark.parametrize(
+    ("language", "probability", "raised"),
+    [("zh", 0.9, True), ("ja", 0.79, True), ("ja", 0.8, False), ("", 0.0, True)],
+)
+def test_what_was_said_in_another_language_has_no_meaning(
+    book: Phrasebook,
+    make_call: Callable[..., Transcript],
+    language: str,
+    probability: float,
+    raised: bool,
+) -> None:
+    call = make_call(*BEFORE, ("agent", MISHEARD))
+    spoken = replace(call.utterances[-1], language=language, language_probability=probability)
+    call = replace(call, utterances=(*call.utterances[:-1], spoken))
+    assert any(c.by == "meaning" for c in search(book, call)) is raised
 
 
 def test_a_part_of_a_harmless_sentence_is_not_raised(

@@ -63,6 +63,22 @@ def test_an_unclear_first_utterance_is_a_review(judge: Judge) -> None:
     assert (item.status, item.earned) == (Status.REVIEW, 10)
 
 
+@pytest.mark.parametrize(
+    ("language", "probability", "status"),
+    [
+        ("ja", 0.8, Status.REVIEW),
+        ("ja", 0.79, Status.FAIL),
+        ("zh", 0.99, Status.FAIL),
+        ("", 0.0, Status.FAIL),
+    ],
+)
+def test_mandarin_text_of_another_language_is_unclear(
+    judge: Judge, language: str, probability: float, status: Status
+) -> None:
+    first = utterance((A, 0.5, 2, "臭臭臭臭"), language=language, language_probability=probability)
+    assert judge("greeting", make_call(), make_transcript(first)).status is status
+
+
 def test_low_word_probabilities_are_unclear_too(judge: Judge) -> None:
     words = (Word(start_ms=500, end_ms=2000, char_start=0, char_end=3, probability=0.2),)
     first = utterance((A, 0.5, 2, "零号天"), words=words)
