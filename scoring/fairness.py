@@ -6,15 +6,13 @@ agent.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_BLOCK = 2_000_000
-"""Numbers drawn at once: bounds the memory of a bootstrap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +90,20 @@ def bootstrap_difference(
     return float(low), float(high)
 
 
+def mean_interval(
+    given: Mapping[float, int], rng: np.random.Generator, *, minimum: int, resamples: int = 2000
+) -> tuple[float | None, float | None]:
+    """The 95 % bootstrap interval of a mean score; ``given`` has how often each score was given.
+
+    None under ``minimum`` scores.
+    """
+    scores = np.repeat(np.array(list(given), dtype=np.float64), list(given.values()))
+    if len(scores) < max(1, minimum):
+        return None, None
+    low, high = np.percentile(_resampled(scores, rng, resamples), [2.5, 97.5])
+    return float(low), float(high)
+
+
 def _parity(
     name: str, calls: Sequence[Scored], rng: np.random.Generator, minimum: int, resamples: int
 ) -> Parity:
@@ -131,13 +143,16 @@ def _line(calls: Sequence[Scored], minimum: int) -> tuple[float | None, float | 
 
 
 def _resampled(values: Floats, rng: np.random.Generator, resamples: int) -> Floats:
-    """Means of samples drawn with replacement, in blocks of bounded memory."""
-    rows = max(1, _BLOCK // len(values))
-    parts = [
-        values[rng.integers(0, len(values), size=(min(rows, resamples - at), len(values)))].mean(1)
-        for at in range(0, resamples, rows)
-    ]
-    return np.concatenate(parts)
+    """Means of samples drawn with replacement.
+
+    How often each different value is drawn is multinomial: scores have a hundred values, however
+    many calls there are.
+    """
+    different, counts = np.unique(values, return_counts=True)
+    many = len(values)
+    drawn = rng.multinomial(many, counts / many, size=resamples)
+    means: Floats = drawn @ different / many
+    return means
 
 
 def _mean(values: Floats) -> float:

@@ -6,16 +6,25 @@ from html import escape
 
 from warehouse.reports import Report
 
-_TITLES: Mapping[Report, tuple[str, str]] = {
-    Report.THREE_RINGS: ("三声接听率", "three_ring_rate"),
-    Report.VIOLATIONS: ("违规情况", "fails"),
-    Report.AGENTS: ("话务员得分", "score"),
-    Report.BUSY_IDLE: ("忙时与闲时", "difference"),
-    Report.NOON_DUTY: ("中午与夜间值班", "answer_rate"),
-    Report.CALIBRATION: ("机器与人工复核", "precision"),
+TITLES: Mapping[Report, str] = {
+    Report.THREE_RINGS: "三声接听率",
+    Report.VIOLATIONS: "违规情况",
+    Report.AGENTS: "话务员得分",
+    Report.BUSY_IDLE: "忙时与闲时",
+    Report.NOON_DUTY: "中午与夜间值班",
+    Report.CALIBRATION: "机器与人工复核",
 }
-"""Each report's title, and the column that is drawn."""
-_HEADS: Mapping[str, str] = {
+"""Each report's title."""
+DRAWN: Mapping[Report, str] = {
+    Report.THREE_RINGS: "three_ring_rate",
+    Report.VIOLATIONS: "fails",
+    Report.AGENTS: "score",
+    Report.BUSY_IDLE: "difference",
+    Report.NOON_DUTY: "answer_rate",
+    Report.CALIBRATION: "precision",
+}
+"""The column of each report that is drawn."""
+HEADS: Mapping[str, str] = {
     "team": "班组",
     "agent": "话务员",
     "agent_name": "姓名",
@@ -39,6 +48,13 @@ _HEADS: Mapping[str, str] = {
     "busy_score": "忙时得分",
     "idle_score": "闲时得分",
     "difference": "忙时减闲时",
+    "difference_low": "差下限",
+    "difference_high": "差上限",
+    "line_difference": "线路质量差",
+    "adjusted": "扣除线路后",
+    "score_low": "得分下限",
+    "score_high": "得分上限",
+    "line": "线路质量",
     "answer_rate": "接听率",
     "failed": "机器判违规",
     "confirmed": "人工认定",
@@ -50,6 +66,7 @@ _HEADS: Mapping[str, str] = {
     "recall_low": "查全率下限",
     "recall_high": "查全率上限",
 }
+"""What columns are called in Chinese."""
 _PAGE = """<!doctype html>
 <html lang="zh-CN"><head><meta charset="utf-8"><title>{title}</title><style>
 body{{font:14px/1.5 sans-serif;margin:2em;color:#222}}table{{border-collapse:collapse}}
@@ -71,29 +88,29 @@ def page(
     rows: Sequence[Sequence[object]],
 ) -> str:
     """The report's page; a value that is not there has no bar, a negative one is drawn red."""
-    title, drawn = _TITLES[report]
+    title, drawn = TITLES[report], DRAWN[report]
     place = columns.index(drawn)
     values = [row[place] for row in rows]
     most = max((abs(v) for v in values if isinstance(v, int | float)), default=0) or 1
-    names = _names(columns)
+    many = names(columns)
     bars = "".join(
-        _bar(at, " ".join(str(v) for v in row[:names] if v is not None), value, most)
+        _bar(at, " ".join(str(v) for v in row[:many] if v is not None), value, most)
         for at, (row, value) in enumerate(zip(rows, values, strict=True))
     )
     return _PAGE.format(
         title=title,
         period=f"{since} 至 {until}",
-        drawn=_HEADS[drawn],
+        drawn=HEADS[drawn],
         height=max(1, len(rows)) * _ROW_PX,
         bars=bars,
-        heads="".join(f"<th>{escape(_HEADS.get(c, c))}</th>" for c in columns),
+        heads="".join(f"<th>{escape(HEADS.get(c, c))}</th>" for c in columns),
         rows="".join(
-            "<tr>" + "".join(f"<td>{escape(_shown(v))}</td>" for v in row) + "</tr>" for row in rows
+            "<tr>" + "".join(f"<td>{escape(shown(v))}</td>" for v in row) + "</tr>" for row in rows
         ),
     )
 
 
-def _names(columns: Sequence[str]) -> int:
+def names(columns: Sequence[str]) -> int:
     """How many of the first columns say what a row is of."""
     keys = ("team", "agent", "agent_name", "hour", "day", "rule", "part")
     return next((n for n, name in enumerate(columns) if name not in keys), len(columns))
@@ -108,9 +125,10 @@ def _bar(at: int, label: str, value: object, most: float) -> str:
     colour = "#c0392b" if value < 0 else "#2c6fbb"
     return (
         f'{text}<rect x="{_LEFT_PX}" y="{top + 3}" width="{wide}" height="16" fill="{colour}"/>'
-        f'<text x="{_LEFT_PX + wide + 6}" y="{top + 15}">{escape(_shown(value))}</text>'
+        f'<text x="{_LEFT_PX + wide + 6}" y="{top + 15}">{escape(shown(value))}</text>'
     )
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as it is written in a table; nothing for what is not there."""
     return "" if value is None else str(value)

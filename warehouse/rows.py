@@ -81,6 +81,7 @@ def call_rows(
             card.versions.engine,
             card.versions.model,
             now,
+            min((side.mos for side in call.quality if side.mos is not None), default=None),
         ),
         record=(
             call_id,

@@ -1,6 +1,7 @@
 """Synthetic calls by the million for the benches, and whole ones with recording and transcript."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,12 @@ _WORDS = (
 _SAID = 7
 """Words of an utterance: 2.5 billion different ones."""
 _RECORDING_S = 120
+_ID = "strftime(began, '%Y%m%d-%H%M%S') || printf('-%08x', range)"
+"""As the tap names its calls: by their time, which keeps a call's rows together in the file."""
+_NOISES = 4
+"""Different recordings of the whole calls."""
+_RULED = 2_000
+"""Calls on which people have ruled, at most."""
 
 
 def insert_calls(
@@ -51,12 +58,12 @@ def insert_calls(
     cursor.execute(
         f"""
         INSERT INTO calls
-        SELECT 'bench-' || range, 'bridge', CAST(1000 + hash(range) % {AGENTS} AS TEXT),
+        SELECT {_ID}, 'bridge', CAST(1000 + hash(range) % {AGENTS} AS TEXT),
                '139' || lpad(CAST(hash(range) % 100000000 AS TEXT), 8, '0'), '12345', began,
                began, CASE WHEN range % 20 = 0 THEN NULL ELSE began + INTERVAL 6 SECOND END,
                began + INTERVAL 3 MINUTE, 'caller', 'bye', ring, ring // 5000 + 1, 180000,
                100 - (range % 40) / 2, CAST(range % 7 = 0 AS INTEGER),
-               0, false, NULL, '1', '1', '', '', began
+               0, false, NULL, '1', '1', '', '', began, 3.5 + hash(range * 3) % 10 / 10
         FROM (SELECT range, $start::TIMESTAMP
                      + to_seconds(CAST(range * {days * 86_400} // {calls} AS BIGINT)) AS began,
                      CAST(hash(range * 7) % 18000 AS INTEGER) AS ring FROM range({calls}))
@@ -92,18 +99,63 @@ def insert_calls(
         f"[{words}][(1 + hash(range * 10 + {n}) % {len(_WORDS)})::BIGINT]" for n in range(_SAID)
     ]
     cursor.execute(
-        f"INSERT INTO utterances SELECT 'bench-' || (range // {_UTTERANCES}),"
-        f" range % {_UTTERANCES}, CASE WHEN range % 2 = 0 THEN 'agent' ELSE 'caller' END,"
+        "CREATE TEMP TABLE told AS SELECT call_id, row_number() OVER () - 1 AS place FROM ("
+        f"SELECT call_id FROM calls ORDER BY invited_at LIMIT {_TRANSCRIPTS})"
+    )
+    cursor.execute(
+        f"INSERT INTO utterances SELECT call_id, range % {_UTTERANCES},"
+        " CASE WHEN range % 2 = 0 THEN 'agent' ELSE 'caller' END,"
         f" range % {_UTTERANCES} * 3000, range % {_UTTERANCES} * 3000 + 2500,"
         " CASE WHEN hash(range) % 500 = 0 THEN '我想问社保卡' ELSE '' END || concat("
         f"{', '.join(said)}) FROM range({min(calls, _TRANSCRIPTS) * _UTTERANCES})"
+        f" JOIN told ON place = range // {_UTTERANCES} ORDER BY range"
     )
+    cursor.execute("DROP TABLE told")
+    _rule(cursor)
+
+
+def _rule(cursor: Any) -> None:
+    """Have people rule on calls spread over the whole time; they agree with the machine."""
+    cursor.execute(
+        "CREATE TEMP TABLE ruled AS SELECT call_id FROM calls"
+        f" WHERE fails > 0 ORDER BY hash(call_id) LIMIT {_RULED}"
+    )
+    cursor.execute("INSERT INTO revised_items SELECT * FROM items JOIN ruled USING (call_id)")
+    cursor.execute(
+        "INSERT INTO reviews (call_id, rule, reviewer, reviewed_at, decision, status, comment)"
+        " SELECT call_id, rule, 'qa', now()::TIMESTAMP, 'agree', status, '' FROM revised_items"
+    )
+    cursor.execute(
+        "INSERT INTO states SELECT call_id, 'reviewed', score, fails, 0, false, 'qa',"
+        " now()::TIMESTAMP FROM calls JOIN ruled USING (call_id)"
+    )
+    cursor.execute("DROP TABLE ruled")
+
+
+def repeat_records(cursor: Any, calls: int) -> None:
+    """Give up to ``calls`` synthetic calls the records of the whole ones that are there."""
+    cursor.execute(
+        "INSERT INTO records SELECT c.call_id, replace(call_json, r.call_id, c.call_id),"
+        " replace(analysis_json, r.call_id, c.call_id),"
+        " replace(transcript_json, r.call_id, c.call_id) FROM"
+        " (SELECT call_id, row_number() OVER () - 1 AS place FROM"
+        f" (SELECT call_id FROM calls ANTI JOIN records USING (call_id) LIMIT {calls})) c"
+        " JOIN (SELECT *, row_number() OVER () - 1 AS place FROM records) r"
+        " ON r.place = c.place % (SELECT count(*) FROM records)"
+    )
+
+
+@lru_cache(maxsize=_NOISES)
+def _noise(seed: int) -> Any:
+    """Two minutes of faint noise on both sides."""
+    import numpy as np
+
+    noise = np.random.default_rng(seed).normal(0, 0.05, (_RECORDING_S * 8000, 2))
+    return noise.astype(np.float32)
 
 
 def whole_call(root: Path, place: int) -> Path:
     """Hand over call number ``place`` with recording and transcript; returns its folder."""
-    import numpy as np
-
     from calls import wav
     from calls.call import Call, Channel, Mode, Recording
     from calls.codec import write_record
@@ -115,8 +167,7 @@ def whole_call(root: Path, place: int) -> Path:
     call_id = f"bench-whole-{place:03d}"
     folder = root / call_id
     folder.mkdir(parents=True)
-    noise = np.random.default_rng(place).normal(0, 0.05, (_RECORDING_S * 8000, 2))
-    wav.write(folder / RECORDING_FILE, noise.astype(np.float32), 8000)
+    wav.write(folder / RECORDING_FILE, _noise(place % _NOISES), 8000)
     at = datetime.now(UTC) - timedelta(minutes=place + 5)
     call = Call(
         call_id=call_id,

@@ -12,24 +12,25 @@ from warehouse.duck import Database
 from warehouse.rows import insert
 from warehouse.store import Warehouse, migrate, migrations
 
-
-# Kills itself in the second step of bringing a file of schema 1 up to date, before or after it.
+WITH_LINE = 5
+"""The schema whose calls have the quality of their line."""
+# Kills itself in one of the steps that bring a file of schema 1 up to date, before or after it.
 CHILD = """
 import os, signal, sys
 from pathlib import Path
 from warehouse.duck import Cursor
 from warehouse.store import Warehouse
 
-path, step, when = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+path, step, when, which = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 execute, seen = Cursor.execute, 0
 
 def killing(cursor, sql, params=None):
     global seen
     seen += step in sql
-    if seen == 2 and when == "before":
+    if seen == which and when == "before":
         os.kill(os.getpid(), signal.SIGKILL)
     done = execute(cursor, sql, params)
-    if seen == 2 and when == "after":
+    if seen == which and when == "after":
         os.kill(os.getpid(), signal.SIGKILL)
     return done
 
@@ -54,7 +55,7 @@ def older(path: Path, version: int) -> None:
         cursor.execute(
             "INSERT INTO calls VALUES ('old', 'import', '1001', '', '', '2026-11-01', NULL, NULL,"
             " '2026-11-01', 'caller', 'bye', 1, 1, 1, 50, 1, 0, false, NULL, '1', '1', '', '',"
-            " '2026-11-01')"
+            f" '2026-11-01'{', NULL' if version >= WITH_LINE else ''})"
         )
         cursor.execute(
             "INSERT INTO items VALUES ('old', 'three_rings', 'pass', 10, 10, '守则12', NULL),"
@@ -108,14 +109,25 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
         database.close()
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", ["CREATE TABLE", "INSERT INTO schema_version", "COMMIT"])
+@pytest.mark.parametrize(
+    ("step", "when", "which"),
+    [
+        ("CREATE TABLE", "before", 2),
+        ("CREATE TABLE", "after", 2),
+        ("INSERT INTO schema_version", "before", 1),
+        ("INSERT INTO schema_version", "after", 2),
+        ("COMMIT", "before", 2),
+        *(("COMMIT", "after", which) for which in range(1, len(migrations()) + 1)),
+    ],
+)
 def test_a_kill_in_a_migration_is_finished_by_the_next_start(
-    tmp_path: Path, step: str, when: str
+    tmp_path: Path, step: str, when: str, which: int
 ) -> None:
     path = tmp_path / "s.duckdb"
     older(path, 1)
-    killed = subprocess.run([sys.executable, "-c", CHILD, str(path), step, when], check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", CHILD, str(path), step, when, str(which)], check=False
+    )
     assert killed.returncode == -signal.SIGKILL
     warehouse = Warehouse.open(path)
     try:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from sansheng.fairness import with_intervals
 from tests.peers.hotline import hand_over, stories
 from warehouse.chart import page
 from warehouse.duck import Cursor
+from warehouse.pdf import report_pdf
 from warehouse.query import run
 from warehouse.reports import By, Report, report_sql
 from warehouse.store import Warehouse
@@ -71,7 +73,8 @@ def test_calibration_holds_the_machine_against_people(file: Path) -> None:
 @pytest.mark.parametrize("report", Report)
 @pytest.mark.parametrize("by", By)
 def test_every_report_is_a_page_of_its_own(file: Path, report: Report, by: By) -> None:
-    found = run(report_sql(report, by, DAY, DAY), path=file, socket=None)
+    counted = run(report_sql(report, by, DAY, DAY), path=file, socket=None)
+    found = with_intervals(report, counted)
     made = page(report, DAY, DAY, found.columns, found.rows)
     assert made.count("<tr>") == len(found.rows) + 1
     assert "http" not in made
@@ -105,8 +108,64 @@ def test_noon_is_told_apart(file: Path) -> None:
 
 
 def test_few_calls_are_not_compared(file: Path) -> None:
-    found = run(report_sql(Report.BUSY_IDLE, By.AGENT, DAY, DAY), path=file, socket=None)
-    assert all(row[-1] is None for row in found.rows)
+    for report in (Report.BUSY_IDLE, Report.AGENTS):
+        counted = run(report_sql(report, By.AGENT, DAY, DAY), path=file, socket=None)
+        found = with_intervals(report, counted)
+        assert len(found.rows) == 3
+        for row in found.rows:
+            told = dict(zip(found.columns, row, strict=True))
+            wanted = [c for c in found.columns if c.endswith(("_low", "_high", "difference"))]
+            assert wanted
+            assert [told[c] for c in wanted] == [None] * len(wanted)
+
+
+def test_busy_and_idle_are_compared_with_the_line_beside(tmp_path: Path) -> None:
+    """王丽 scores 10 less when busy, but only on the bad lines that busy hours bring."""
+    warehouse = Warehouse.open(tmp_path / "s.duckdb")
+    warehouse.write(
+        lambda c: c.execute(
+            "INSERT INTO agents VALUES ('1001', '王丽', '一班'), ('1002', '李强', '一班');"
+            "INSERT INTO calls BY NAME SELECT 'c' || n AS call_id, 'import' AS mode,"
+            " CASE WHEN n % 2 = 0 THEN '1001' ELSE '1002' END AS agent, '' AS caller, '' AS called,"
+            " TIMESTAMP '2026-11-23 16:30:00' + to_hours(CASE WHEN n < 100 THEN n // 11"
+            " ELSE 10 + n // 50 END) AS invited_at, invited_at AS ended_at,"
+            " 'caller' AS ended_by, 'bye' AS end_reason,"
+            " CASE WHEN n % 2 = 1 THEN 90 + n // 2 % 3 ELSE 80 + n // 2 % 2 * 10 END AS score,"
+            " CASE WHEN n % 2 = 0 THEN 3 + n // 2 % 2 ELSE 4 END AS mos, 0 AS fails, 0 AS reviews,"
+            " false AS veto, '1' AS rules, '1' AS phrasebook, '' AS engine, '' AS model,"
+            " invited_at AS ingested_at FROM range(300) t(n) WHERE n >= 100 OR n % 4 <> 0"
+        )
+    )
+    sql = report_sql(Report.BUSY_IDLE, By.AGENT, DAY, DAY)
+    warehouse.close()
+    counted = run(sql, path=tmp_path / "s.duckdb", socket=None)
+    found = with_intervals(Report.BUSY_IDLE, counted)
+    wang, li = (dict(zip(found.columns, row, strict=True)) for row in found.rows)
+    assert (wang["agent"], wang["agent_name"], li["agent"]) == ("1001", "王丽", "1002")
+    assert (wang["busy_calls"], wang["idle_calls"]) == (100, 25)
+    assert wang["difference"] == -5
+    assert wang["difference_low"] < -5 < wang["difference_high"] < 0
+    assert wang["line_difference"] == -0.5
+    assert wang["adjusted"] == pytest.approx(0, abs=0.05)
+    assert li["difference_low"] <= 0 <= li["difference_high"]
+    assert with_intervals(Report.BUSY_IDLE, counted) == found
+
+
+@pytest.mark.parametrize("report", Report)
+def test_every_report_is_a_pdf_that_brings_its_font(file: Path, report: Report) -> None:
+    counted = run(report_sql(report, By.AGENT, DAY, DAY), path=file, socket=None)
+    found = with_intervals(report, counted)
+    made = report_pdf(report, DAY, DAY, found.columns, found.rows)
+    assert made.startswith(b"%PDF-")
+    assert b"NotoSansCJK" in made
+    assert b"/FontFile" in made
+
+
+def test_a_long_report_has_its_heads_on_every_page() -> None:
+    rows = [(f"{n}班", n, n, n / 100, None) for n in range(100)]
+    columns = ("team", "calls", "in_time", "three_ring_rate", "mean_ring_s")
+    made = report_pdf(Report.THREE_RINGS, DAY, DAY, columns, rows)
+    assert made.count(b"/Type /Page\n") == 5
 
 
 def test_violations_count_people_instead_of_the_machine_where_they_ruled(tmp_path: Path) -> None:

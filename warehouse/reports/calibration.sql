@@ -1,9 +1,11 @@
-WITH ruled AS (
-    SELECT DISTINCT call_id, rule FROM reviews WHERE decision <> 'skip'
+WITH ruled AS MATERIALIZED (
+    SELECT call_id, rule, pattern
+    FROM (SELECT DISTINCT call_id, rule FROM reviews WHERE decision <> 'skip')
+         JOIN verdicts USING (call_id)
 ), judged AS (
     SELECT r.rule, i.status AS machine, p.status AS person, c.agent, c.agent_name, c.team, c.local_at,
            c.invited_at
-    FROM ruled r JOIN verdicts v USING (call_id) JOIN v_patterns i USING (pattern, rule)
+    FROM ruled r JOIN v_patterns i USING (pattern, rule)
          JOIN revised_items p USING (call_id, rule) JOIN v_calls c USING (call_id)
     WHERE i.status <> 'na' AND p.status IN ('pass', 'fail')
 ), counted AS (
