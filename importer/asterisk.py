@@ -15,7 +15,7 @@ from importer import cdr, cel
 from importer.asterisk_logs import Music, Queued, holds_of, read_music, read_queue_log
 from importer.audio import EXACT_MS, WHOLE_SECONDS_MS, bring_in
 from importer.cdr import UNIQUE_ID, Row, Told
-from importer.folder import Recordings
+from importer.folder import Recordings, measure
 from importer.manifest import left_of
 from importer.settings import ImporterSettings
 from importer.source import Item, call_id
@@ -46,7 +46,10 @@ class AsteriskSource:
         self._music: dict[str, list[Music]] = {}
 
     def items(self) -> Iterator[Item]:
-        """One item a call, however many legs and rows it had; calls under way are left out."""
+        """One item a call, however many legs and rows it had; calls under way are left out.
+
+        A call counts as changed at its end, too: its other logs may come a little later.
+        """
         path = self._first(CDR_FILES)
         if path is None:
             raise ImportSourceError(
@@ -63,14 +66,11 @@ class AsteriskSource:
         for key, group in self._groups.items():
             if self._events.is_under_way(key):
                 continue
-            files = self._recordings.files(_number(key))
-            yield Item(
-                key=key,
-                label=key,
-                at=cdr.began(group, key, self._zone),
-                size=sum(path.stat().st_size for path in files),
-                changed=max((path.stat().st_mtime for path in files), default=0.0),
-            )
+            began, ended = cdr.between(group, key, self._zone)
+            size, changed = measure(self._recordings.files(_number(key)))
+            if ended is not None:
+                changed = max(changed, ended.timestamp())
+            yield Item(key=key, label=key, at=began, size=size, changed=changed)
 
     def read(self, item: Item, folder: Path) -> Call:
         """The call of a CDR, with what the other logs add."""

@@ -118,7 +118,12 @@ def write_recording(
         raise RecordingError("the recording holds no audio", remedy="look at what wrote it")
     suffix, coding, form = _FORMS[keep]
     target = (folder / RECORDING_FILE).with_suffix(suffix)
-    wav.write(target, pair, RATE, coding, form)
+    try:
+        wav.write(target, pair, RATE, coding, form)
+    except RecordingError as error:
+        raise HandoverError(
+            "cannot write a recording into the spool", remedy="free space on the disk, then go on"
+        ) from error
     voices = () if channels else tell_apart(np.asarray(pair).reshape(-1))
     return Recording(
         path=target.name,

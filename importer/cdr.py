@@ -140,13 +140,16 @@ def extension(channel: str) -> str:
     return found[1] if found else ""
 
 
-def began(group: Sequence[Row], key: str, local: tzinfo) -> datetime | None:
-    """When a call began, cheaply; None where that cannot be read."""
+def between(
+    group: Sequence[Row], key: str, local: tzinfo
+) -> tuple[datetime | None, datetime | None]:
+    """When a call began and ended, cheaply; None where that cannot be read."""
     own = own_rows(group, key)
     try:
-        return _span(own[0], _clock(own[:1], local))[0]
+        zone = _clock(own[:1], local)
+        return _span(own[0], zone)[0], _span(own[-1], zone)[2]
     except ImportSourceError:
-        return None
+        return None, None
 
 
 def _span(row: Row, local: tzinfo) -> tuple[datetime | None, datetime | None, datetime | None]:

@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from calls.call import Channel
@@ -35,6 +36,18 @@ class Recordings:
         PBX received from the caller, ``-t``, ``-out``, ``-tx``, ``-agent`` what it sent to them.
         """
         return choose(self.files(identifier), self._left)
+
+
+def measure(files: Iterable[Path]) -> tuple[int, float]:
+    """Bytes and newest change of files; those that are gone in the meantime count for nothing."""
+    size, changed = 0, 0.0
+    for path in files:
+        try:
+            about = path.stat()
+        except (OSError, ValueError):
+            continue
+        size, changed = size + about.st_size, max(changed, about.st_mtime)
+    return size, changed
 
 
 def choose(files: tuple[Path, ...], left: Channel) -> Sides | None:

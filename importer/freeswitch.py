@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from calls.call import Call, EndedBy, EndReason, Mode, Signalling
 from calls.errors import ImportSourceError
 from importer.audio import bring_in
-from importer.folder import Recordings
+from importer.folder import Recordings, measure
 from importer.manifest import decode, left_of
 from importer.settings import ImporterSettings
 from importer.source import Item, call_id
@@ -64,14 +64,8 @@ class FreeswitchSource:
             if key in self._files:
                 continue
             self._files[key] = path
-            files = (path, *self._recordings.files(key))
-            yield Item(
-                key=key,
-                label=path.name,
-                at=at,
-                size=sum(file.stat().st_size for file in files),
-                changed=max(file.stat().st_mtime for file in files),
-            )
+            size, changed = measure((path, *self._recordings.files(key)))
+            yield Item(key=key, label=path.name, at=at, size=size, changed=changed)
 
     def read(self, item: Item, folder: Path) -> Call:
         """The call of one CDR file."""

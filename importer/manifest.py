@@ -4,6 +4,7 @@ import csv
 import json
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from calls.call import Call, Channel, EndedBy, EndReason, Mode, Signalling
 from calls.errors import ImportSourceError, SettingsError
 from importer.audio import Sides, bring_in
+from importer.folder import measure
 from importer.settings import ImporterSettings
 from importer.source import Item, call_id
 from importer.times import read_time, zone
@@ -60,7 +62,8 @@ class ManifestSource:
     def items(self) -> Iterator[Item]:
         """One item a row that has an id; a row twice in the list is one call."""
         path = self._list()
-        for number, row in enumerate(read_rows(path), 1):
+        rows = read_rows(path)
+        for number, row in enumerate(rows, 1):
             key = row.get(self._mapping.id, "").strip()
             if not key:
                 key = f"row {number}"
@@ -69,7 +72,11 @@ class ManifestSource:
             if key in self._rows:
                 key = f"{key} row {number}"
             self._rows[key] = row
-            yield self._item(key, row)
+            item = self._item(key, row)
+            if number == len(rows):
+                # Whoever adds to the list may be in the middle of its last row.
+                item = replace(item, changed=max(item.changed, measure([path])[1]))
+            yield item
 
     def _item(self, key: str, row: dict[str, str]) -> Item:
         mapping = self._mapping
@@ -77,15 +84,11 @@ class ManifestSource:
             at = self._time(row, mapping.invited) or self._time(row, mapping.answered)
         except ImportSourceError:
             at = None
-        size, changed = 0, 0.0
-        for column in (mapping.audio, mapping.caller_audio, mapping.agent_audio):
-            if column and (name := row.get(column, "")):
-                try:
-                    about = (self._folder / name).stat()
-                except (OSError, ValueError):
-                    continue
-                size, changed = size + about.st_size, max(changed, about.st_mtime)
-        return Item(key=key, label=key, at=at, size=size, changed=changed)
+        columns = (mapping.audio, mapping.caller_audio, mapping.agent_audio)
+        names = [row.get(column, "") for column in columns if column]
+        size, changed = measure(self._folder / name for name in names if name)
+        row_mark = hash(tuple(row.items()))
+        return Item(key=key, label=key, at=at, size=size, changed=changed, record=row_mark)
 
     def read(self, item: Item, folder: Path) -> Call:
         """The call of a row; its audio, if a column names one, is brought in."""

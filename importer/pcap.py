@@ -13,6 +13,7 @@ from calls.errors import ImportSourceError, RecordingError
 from importer.audio import Keep, original_of, write_recording
 from importer.capture import Address, packets
 from importer.dialog import Dialog, moment, read_dialog, to_call
+from importer.folder import measure
 from importer.rtp import RtpPacket, place, quality, read_rtp
 from importer.settings import ImporterSettings
 from importer.sip import SipMessage, SipReader
@@ -60,16 +61,18 @@ class PcapSource:
             yield from self._items_of(path)
 
     def _items_of(self, path: Path) -> Iterator[Item]:
+        size, changed = measure([path])
+        whole = Item(key=f"file {path.name}", label=path.name, size=size, changed=changed)
         try:
             capture = self._capture(path)
         except ImportSourceError:
-            self._homes[f"file {path.name}"] = path
-            yield Item(key=f"file {path.name}", label=path.name, changed=path.stat().st_mtime)
+            self._homes[whole.key] = path
+            yield whole
             return
         calls = [key for key, messages in capture.messages.items() if read_dialog(messages)]
         if capture.arrivals and not calls:
-            self._homes[f"file {path.name}"] = path
-            yield Item(key=f"file {path.name}", label=path.name, changed=path.stat().st_mtime)
+            self._homes[whole.key] = path
+            yield whole
         for number, (key, messages) in enumerate(sorted(capture.messages.items()), 1):
             dialog = read_dialog(messages)
             if dialog is not None:
@@ -78,8 +81,8 @@ class PcapSource:
                     key=key,
                     label=f"{path.name} call {number}",
                     at=moment(dialog.invite.at_us),
-                    size=path.stat().st_size // len(capture.messages),
-                    changed=path.stat().st_mtime,
+                    size=size // len(capture.messages),
+                    changed=changed,
                 )
 
     def read(self, item: Item, folder: Path) -> Call:

@@ -5,6 +5,7 @@ leaves either nothing of it or the whole. The ledger then remembers it; a kill b
 makes the call again under the same id, which ingest takes as the one it has.
 """
 
+import errno
 import os
 import shutil
 import threading
@@ -18,7 +19,6 @@ from pathlib import Path
 
 import msgspec
 
-from calls.call import Call
 from calls.codec import to_json
 from calls.errors import HandoverError, SanshengError
 from calls.handover import CALL_FILE, Spool, Stage
@@ -28,6 +28,8 @@ from importer.source import Item, Source, call_id
 LEDGER_FILE = "ledger.jsonl"
 QUARANTINE_FILE = "quarantine.jsonl"
 _DRAFTS = ".import"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""What no other call would survive either."""
 _HANDS = 4
 """Calls being made durable for each that is being read: the disk takes many waits as one."""
 
@@ -82,8 +84,11 @@ class Ledger:
     def note(self, outcome: Outcome) -> None:
         """Remember an outcome."""
         path = self._path if outcome.state is State.IMPORTED else self._quarantine
-        with self._lock, path.open("ab") as file:
-            file.write(msgspec.json.encode(outcome) + b"\n")
+        try:
+            with self._lock, path.open("ab") as file:
+                file.write(msgspec.json.encode(outcome) + b"\n")
+        except OSError as error:
+            raise _no_room(error) from error
         if outcome.state is State.IMPORTED:
             self.known.add(outcome.call_id)
 
@@ -171,19 +176,21 @@ def _one(
 
     def work() -> Outcome:
         folder = drafts / identity
-        folder.mkdir()
         try:
+            folder.mkdir()
             with reading:
                 call = source.read(item, folder)
             post = roster.who(call.agent, call.invited_at)
             if post is not None:
                 call = replace(call, agent=post.agent)
-            _write(folder / CALL_FILE, replace(call, call_id=identity))
+            (folder / CALL_FILE).write_bytes(to_json(replace(call, call_id=identity)))
             spool.hand_on(folder, Stage.RECORDED)
         except HandoverError:
             raise
         except (SanshengError, OSError) as error:
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in _FULL:
+                raise _no_room(error) from error
             return Outcome(
                 call_id=identity, label=item.label, state=State.QUARANTINED, reason=str(error)
             )
@@ -192,15 +199,11 @@ def _one(
     return work
 
 
-def _write(path: Path, call: Call) -> None:
-    """Into a draft, which ``hand_on`` makes durable as a whole."""
-    try:
-        path.write_bytes(to_json(call))
-    except OSError as error:
-        raise HandoverError(
-            f"cannot write {path.name} ({error.strerror})",
-            remedy="free space on the disk, then go on",
-        ) from error
+def _no_room(error: OSError) -> HandoverError:
+    return HandoverError(
+        f"cannot write to the data folder ({error.strerror})",
+        remedy="free space on the disk, then go on",
+    )
 
 
 def _noted(done: Iterable[Future[Outcome]], ledger: Ledger) -> Iterator[Outcome]:

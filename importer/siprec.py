@@ -13,6 +13,7 @@ from pathlib import Path
 from calls.call import Call, Channel, EndReason, Mode, Signalling
 from calls.errors import ImportSourceError, RecordingError, SanshengError
 from importer.audio import AUDIO_SUFFIXES, Sides, bring_in
+from importer.folder import measure
 from importer.manifest import left_of
 from importer.settings import ImporterSettings
 from importer.source import Item, call_id
@@ -70,14 +71,8 @@ class SiprecSource:
             if key in self._documents:
                 continue
             self._documents[key] = path
-            about = [file.stat() for file in (path, *_audio_of(path))]
-            yield Item(
-                key=key,
-                label=path.name,
-                at=told.started_at,
-                size=sum(each.st_size for each in about),
-                changed=max(each.st_mtime for each in about),
-            )
+            size, changed = measure((path, *_audio_of(path)))
+            yield Item(key=key, label=path.name, at=told.started_at, size=size, changed=changed)
 
     def read(self, item: Item, folder: Path) -> Call:
         """The call of one document with its audio."""

@@ -24,6 +24,8 @@ class Item:
     """Bytes to read, for the plan."""
     changed: float = 0.0
     """Newest change of its files, seconds since the epoch."""
+    record: int = 0
+    """Differs, within one process, when what the source says of the call differs."""
 
 
 class Source(Protocol):

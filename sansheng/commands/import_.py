@@ -1,8 +1,9 @@
 """``sansheng import``: calls that another system recorded, into the spool for the workers."""
 
+import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from sansheng.settings import Settings
 
 app = typer.Typer()
+_FILE_NAME = re.compile(r"\S+\.\w{2,6}\b|\b(row|line) \d+")
+_REASONS = 5
+"""Reasons that the report counts; every call's own is on stdout."""
 _CALLS_PER_SECOND = 200
 """Measured on two cores with calls of half a minute; only the plan's forecast rests on it."""
 
@@ -77,8 +81,6 @@ def import_(
     local = zone(settings.importer.time_zone)
     first = since.replace(tzinfo=local) if since else None
     after = until.replace(tzinfo=local) + timedelta(days=1) if until else None
-    known = settings.importer.roster
-    roster = rosters.load(known, settings.importer.time_zone) if known else rosters.Roster()
     spool = Spool(settings.spool_dir)
     ledger = Ledger(settings.data_dir / "import")
     sweep(spool)
@@ -88,6 +90,8 @@ def import_(
     def once(settled: float | None) -> None:
         from importer.run import plan, without_tried
 
+        known = settings.importer.roster
+        roster = rosters.load(known, settings.importer.time_zone) if known else rosters.Roster()
         source = open_source(kind, path, recordings, settings)
         planned = plan(source, ledger, since=first, until=after, settled_before=settled)
         planned = without_tried(planned, tried)
@@ -97,11 +101,12 @@ def import_(
         if not plan_only:
             if not tried:
                 ledger.begin_quarantine()
-            tried.update((item.key, item) for item in planned.items)
-            _bring_in(console, source, planned, spool, ledger, roster, settings.importer)
+            bad = _bring_in(console, source, planned, spool, ledger, roster, settings.importer)
+            tried.update((item.key, item) for item in bad)
 
     if watch and not plan_only:
-        _watch(once, settings.importer)
+        open_source(kind, path, recordings, settings)
+        _watch(once, settings.importer, console)
     else:
         once(None)
 
@@ -170,34 +175,71 @@ def _bring_in(
     ledger: "Ledger",
     roster: "Roster",
     settings: "ImporterSettings",
-) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+) -> list["Item"]:
+    """Bring in what is planned, with progress and a report; returns what could not be read."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from importer.run import State, run
+    from importer.source import call_id
 
-    states: Counter[State] = Counter()
-    bad: Counter[str] = Counter()
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    items = {call_id(source.name, item.key): item for item in planned.items}
+    bad: dict[str, str] = {}
+    done = 0
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]} calls/s, left"),
+        TimeRemainingColumn(),
+    )
     began = time.monotonic()
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("calls", total=len(planned.items))
+        task = bar.add_task("calls", total=len(planned.items), rate="…")
         for outcome in run(
             source, planned.items, spool, ledger, roster=roster, at_once=settings.at_once
         ):
-            states[outcome.state] += 1
-            bar.advance(task)
+            done += 1
+            bar.update(task, advance=1, rate=f"{done / (time.monotonic() - began + 0.001):.0f}")
             if outcome.state is State.QUARANTINED:
-                bad[f"{outcome.label}\t{outcome.reason}"] += 1
-    for line in sorted(bad):
+                bad[outcome.call_id] = f"{outcome.label}\t{outcome.reason}"
+    for line in sorted(bad.values()):
         typer.echo(line)
-    rate = len(planned.items) / max(0.001, time.monotonic() - began)
-    console.print(
-        f"{states[State.IMPORTED]} brought in, {states[State.QUARANTINED]} could not be read"
-        f" ({rate:.0f} calls/s). They are scored while `sansheng serve` runs."
-    )
+    rate = done / max(0.001, time.monotonic() - began)
+    good = done - len(bad)
+    console.print(f"{good} brought in, {len(bad)} could not be read ({rate:.0f} calls/s)")
+    if bad:
+        _say_why(console, bad.values())
+    if good:
+        console.print("They are transcribed and scored while `sansheng serve` runs.")
+    return [items[identity] for identity in bad]
 
 
-def _watch(once: Callable[[float | None], None], settings: "ImporterSettings") -> None:
+def _say_why(console: "Console", lines: Iterable[str]) -> None:
+    """The commonest reasons, names left out: a hundred files often fail for one reason."""
+    reasons = Counter(_FILE_NAME.sub("…", line.split("\t")[1]) for line in lines)
+    for reason, count in reasons.most_common(_REASONS):
+        console.print(f"  {count} × {reason}")
+
+
+def _watch(
+    once: Callable[[float | None], None], settings: "ImporterSettings", console: "Console"
+) -> None:
+    """Look again and again; what hinders one look is said once and may be mended meanwhile."""
+    from calls.errors import SanshengError
+
+    said = ""
+    console.print("watching; Ctrl-C ends it")
     while True:
-        once(time.time() - settings.settle_seconds)
+        try:
+            once(time.time() - settings.settle_seconds)
+            said = ""
+        except (SanshengError, OSError) as error:
+            if str(error) != said:
+                console.print(f"waiting: {error}")
+            said = str(error)
         time.sleep(settings.watch_seconds)
