@@ -9,7 +9,7 @@ that it writes in a folder of its own. Its dialplan is a hotline's:
 - 88908896 does the same from a queue with music;
 - 1001 and 1002 ring the agents' telephones;
 - 88908893 goes to the extension ``8800``, which the tap registers as; 1001 is then called by
-  that extension, with its password;
+  that extension, with its password; while it is not registered 1002 is called;
 - 88908894 goes to the tap, which asks for a password, as user ``pbx``;
 - 88908892 goes to the tap with the bypass route that ``docs/attach-asterisk.md`` gives, to 1002.
 """
@@ -426,7 +426,10 @@ exten = 88908891,1,Answer()
  same = n,Queue(hotline,,,,30)
  same = n,Hangup()
 exten = 88908893,1,Dial(PJSIP/8800,60)
+ same = n,GotoIf($["${{DIALSTATUS}}" = "CHANUNAVAIL"]?bypass)
+ same = n,GotoIf($["${{DIALSTATUS}}" = "CONGESTION"]?bypass)
  same = n,Hangup()
+ same = n(bypass),Goto(1002,1)
 exten = 88908894,1,Dial(PJSIP/trunk/sip:88908890@127.0.0.1:{tap_port},60)
  same = n,Hangup()
 exten = tap,1,Dial(PJSIP/phone/sip:88908890@127.0.0.1:{tap_port},60)

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from sansheng.checks import CHECKS, Health, check_disk, check_ports, check_python, examine
+from calls.errors import TapError
+from sansheng.checks import (
+    CHECKS,
+    Health,
+    check_disk,
+    check_ports,
+    check_python,
+    check_tap,
+    examine,
+)
 from sansheng.exits import Exit
 from sansheng.settings import Settings
 from tests.sansheng.conftest import Run
@@ -42,6 +51,21 @@ def test_the_disk_is_looked_at_where_the_calls_will_lie(tmp_path: Path) -> None:
 
 def test_this_python_is_one_that_is_supported() -> None:
     assert check_python(Settings()).health is Health.OK
+
+
+@pytest.mark.sip
+def test_what_the_build_cannot_encrypt_and_a_password_that_is_missing_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SANSHENG_PJSIP", "wheel")
+    monkeypatch.delenv("NO_SUCH_PASSWORD", raising=False)
+    encrypted = Settings.model_validate({"telephony": {"tls": {"srtp": "optional"}}})
+    with pytest.raises(TapError, match=r"wheel PJSIP .* out of support"):
+        check_tap(encrypted)
+    users = [{"user": "pbx", "password_env": "NO_SUCH_PASSWORD"}]
+    asked = Settings.model_validate({"telephony": {"digest": {"users": users}}})
+    with pytest.raises(TapError, match="NO_SUCH_PASSWORD"):
+        check_tap(asked)
 
 
 @pytest.mark.sip

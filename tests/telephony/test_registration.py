@@ -261,11 +261,12 @@ def test_a_tap_without_its_password_says_where_it_looked(
 @pytest.mark.skipif(
     not asterisk.is_installed() and not os.environ.get("CI"), reason="needs Asterisk: make peers"
 )
-def test_an_extension_of_asterisk_is_called_and_calls_the_agent_by_its_password(
+def test_an_extension_of_asterisk_calls_the_agent_by_its_password_and_is_gone_round_when_it_left(
     tap_of: TapOf, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, PASSWORD)
-    sip, ami, rtp, agent_port = free_ports(4)
+    sip, ami, rtp, agent_port, second_port = free_ports(5)
+    agents = {"1001": agent_port, "1002": second_port}
     tap = tap_of(**extension(sip))
     ports = {
         "sip_port": sip,
@@ -273,7 +274,7 @@ def test_an_extension_of_asterisk_is_called_and_calls_the_agent_by_its_password(
         "rtp_port": min(rtp, 60_000),
         "tap_port": tap.settings.port,
     }
-    with asterisk.running(**ports, phones={"1001": agent_port}):
+    with asterisk.running(**ports, phones=agents):
         until(stands(tap, "registered"))
         agent = phones(port=agent_port, ring_ms=300)
         caller = phones(user="13900000000", call=f"sip:88908893@127.0.0.1:{sip}", hang_up_ms=1000)
@@ -284,5 +285,10 @@ def test_an_extension_of_asterisk_is_called_and_calls_the_agent_by_its_password(
         assert (call.caller, call.called, call.agent) == ("13900000000", "8800", "1001")
         assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
     until(stands(tap, "lost"))
-    with asterisk.running(**ports, phones={"1001": agent_port}):
+    with asterisk.running(**ports, phones=agents):
         until(stands(tap, "registered"))
+        tap.supervisor.drain_and_stop()
+        second = phones(port=second_port, ring_ms=100)
+        phones(call=f"sip:88908893@127.0.0.1:{sip}", hang_up_ms=300).wait()
+        second.wait()
+        assert second.told("confirmed")
