@@ -261,6 +261,31 @@ def test_no_input_makes_a_rule_raise_and_scores_stay_in_bounds(
     assert score(call, transcript, found, BOOK, VERSIONS) == made
 
 
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(any_calls(), transcripts(), st.lists(hits(), max_size=6), st.sampled_from(["mono", "line"]))
+def test_a_mono_recording_or_a_bad_line_accuses_nobody(
+    call: Call, transcript: Transcript | None, found: list[Hit], way: str
+) -> None:
+    if way == "mono" and transcript is not None:
+        transcript = dataclasses.replace(transcript, sides_apart=False)
+    elif way == "line":
+        bad = tuple(SideQuality(channel=side, mos=1.0) for side in Channel)
+        call = dataclasses.replace(call, quality=bad)
+    made = score(call, transcript, found, BOOK, VERSIONS)
+    assert accused(made) <= {"three_rings"}
+    assert all(item.veto is None for item in made.items)
+
+
+@settings(max_examples=100, deadline=None)
+@given(any_calls(), st.lists(hits(), max_size=6))
+def test_what_was_not_heard_is_judged_by_the_signalling_alone(call: Call, found: list[Hit]) -> None:
+    made = score(call, None, found, BOOK, VERSIONS)
+    judged = {item.rule for item in made.items if item.status is not Status.NA}
+    assert judged <= {"three_rings", "hangup_consent"}
+    assert accused(made) <= {"three_rings"}
+    assert made.findings == ()
+
+
 HARMLESS = ("好的", "明白", "对的", "是的")
 
 
