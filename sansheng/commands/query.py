@@ -112,7 +112,9 @@ def _print(found: Result, form: Format, console: Console) -> None:
         writer.writerow(found.columns)
         writer.writerows(found.rows)
     else:
-        table = Table(*found.columns, box=None)
+        table = Table(box=None)
+        for column in found.columns:
+            table.add_column(column, overflow="fold")
         for row in found.rows:
             table.add_row(*("" if value is None else str(value) for value in row))
         console.print(table, markup=False, highlight=False)

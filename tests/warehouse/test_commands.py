@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from sansheng.commands import backup, erase, query, retention
+from sansheng.commands import backup, erase, query, report, retention
 from tests.peers.hotline import hand_over, stories
 from warehouse.store import Warehouse
 
@@ -45,6 +45,28 @@ def test_rows_are_masked_unless_asked_and_asking_is_noted(config: list[str]) -> 
     (entry,) = rows(config, "SELECT action, detail FROM audit")
     assert entry["action"] == "query_unmasked"
     assert "v_utterances" in str(entry["detail"])
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"), [("r.pdf", b"NotoSansCJK"), ("r.html", "话务员得分".encode())]
+)
+def test_a_report_as_a_file_with_a_chart(
+    config: list[str], tmp_path: Path, name: str, holds: bytes
+) -> None:
+    days = ["--from", "2026-11-24", "--to", "2026-11-24"]
+    target = tmp_path / name
+    done = CliRunner().invoke(report.app, ["agents", *days, "--out", str(target), *config])
+    assert done.exit_code == 0, done.stderr
+    assert holds in target.read_bytes()
+
+
+def test_a_narrow_terminal_cuts_no_heading(
+    config: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    days = ["--from", "2026-11-24", "--to", "2026-11-24"]
+    shown = CliRunner().invoke(report.app, ["agents", *days, *config]).stdout
+    assert "…" not in shown
 
 
 def test_hold_erase_prove_retain(config: list[str]) -> None:
