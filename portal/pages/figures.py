@@ -17,9 +17,11 @@ from portal.pages.calls import Day, Text, wanted
 from portal.records import Filter, calls_page, day_of, teams
 from portal.words import Words
 from portal.workbook import MEDIA_TYPE, Sheet, workbook
+from warehouse.pdf import Section, document
 
 _MOST_ROWS = 20_000
 _LATEST = 8
+PDF = "application/pdf"
 Month = Annotated[str, Query(pattern=r"^\d{4}-\d{2}$")]
 _LONGEST_PERIOD = timedelta(days=400)
 
@@ -30,6 +32,7 @@ def add(gate: Gate) -> None:
     gate.add("GET", "/overview", overview_page, STAFF)
     gate.add("GET", "/overview.xlsx", overview_file, STAFF)
     gate.add("GET", "/monthly.xlsx", monthly_file, STAFF)
+    gate.add("GET", "/monthly.pdf", monthly_pdf, STAFF)
     gate.add("GET", "/calls.xlsx", calls_file, STAFF)
 
 
@@ -131,8 +134,27 @@ def overview_file(request: Request, since: Day = "", until: Day = "", team: Text
 
 def monthly_file(request: Request, month: Month, team: Text = "") -> Response:
     """A month's report as an Excel file: its figures beside the month's before, then the tables."""
+    zone = ZoneInfo(desk_of(request).settings.time_zone)
+    body = workbook(_monthly_sheets(request, month, team, zone), zone)
+    return _attachment(body, f"monthly-{month}.xlsx")
+
+
+def monthly_pdf(request: Request, month: Month, team: Text = "") -> Response:
+    """The same as a PDF, to print and to hand on."""
+    zone = ZoneInfo(desk_of(request).settings.time_zone)
+    sections = [
+        Section(title=title, columns=heads, rows=[list(row) for row in rows])
+        for title, heads, rows in _monthly_sheets(request, month, team, zone)
+    ]
+    title = words_of(request)("overview.monthly")
+    first = month_of(month)
+    period = f"{first} – {next_month(first) - timedelta(days=1)}" + (f" · {team}" if team else "")
+    return _attachment(document(title, period, sections), f"monthly-{month}.pdf", PDF)
+
+
+def _monthly_sheets(request: Request, month: str, team: str, zone: ZoneInfo) -> list[Sheet]:
+    """The tables of a month; taking them is in the audit log."""
     desk, person, t = desk_of(request), person_of(request), words_of(request)
-    zone = ZoneInfo(desk.settings.time_zone)
     first = month_of(month)
     last = next_month(first) - timedelta(days=1)
     before = (first - timedelta(days=1)).replace(day=1)
@@ -144,9 +166,8 @@ def monthly_file(request: Request, month: Month, team: Text = "") -> Response:
         (name, value, earlier)
         for (name, value), (_, earlier) in zip(_totals(now, t), _totals(then, t), strict=True)
     ]
-    body = workbook([(t("overview.monthly"), heads, figures), *tables], zone)
     desk.store.audit(person.user_id, "export", "monthly", {"month": month})
-    return _attachment(body, f"monthly-{month}.xlsx")
+    return [(t("overview.monthly"), heads, figures), *tables]
 
 
 def month_of(text: str) -> date:
@@ -201,10 +222,10 @@ def calls_file(
     return _attachment(body, "calls.xlsx")
 
 
-def _attachment(body: bytes, name: str) -> Response:
+def _attachment(body: bytes, name: str, media_type: str = MEDIA_TYPE) -> Response:
     return Response(
         body,
-        media_type=MEDIA_TYPE,
+        media_type=media_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 

@@ -60,7 +60,7 @@ PARTS_OF_A_DATE = 4
 """Stops of the tab key within a date field."""
 NO_PAGES = {
     *("/", "/health", "/api/v1/openapi.json", "/live/events", "/editions/{edition_id}/trial"),
-    *("/overview.xlsx", "/monthly.xlsx", "/calls.xlsx"),
+    *("/overview.xlsx", "/monthly.xlsx", "/monthly.pdf", "/calls.xlsx"),
     *("/calls/{call_id}/audio", "/calls/{call_id}/peaks"),
     *("/oidc/login", "/oidc/callback"),
 }

@@ -1,7 +1,7 @@
 """The day's work: reviews, appeals, scores side by side, Excel, the API, what is masked."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from portal.settings import PortalSettings
 from tests.peers.hotline import NOW, PASSWORD, Story, hand_over
 from tests.portal.conftest import Client, Clocks
 from tests.portal.test_access import bearer, token_for
+from warehouse.pdf import Section, document
 from warehouse.query import run
 from warehouse.server import QueryServer
 from warehouse.store import Warehouse
@@ -469,3 +470,30 @@ def test_a_search_takes_the_latest_rows_where_they_hold_the_latest_calls(
     found = search(warehouse, Reach(), "社保", many=2)
     assert [row["call_id"] for row in found] == ["late-2", "late-2"]
     assert 0 not in asked
+
+
+def test_the_monthly_report_is_a_pdf_with_the_same_tables(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_: list[Section] = []
+
+    def noted(title: str, period: str, sections: Sequence[Section]) -> bytes:
+        assert (title, period) == ("月报", "2026-11-01 – 2026-11-30")
+        set_.extend(sections)
+        return document(title, period, sections)
+
+    monkeypatch.setattr("portal.pages.figures.document", noted)
+    boss = visit("banzhang")
+    answer = boss.get("/monthly.pdf", params={"month": "2026-11"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/pdf"
+    assert 'filename="monthly-2026-11.pdf"' in answer.headers["content-disposition"]
+    assert answer.content.startswith(b"%PDF-")
+    excel = boss.get("/monthly.xlsx", params={"month": "2026-11"}).content
+    for section in set_:
+        sheet = load_workbook(io.BytesIO(excel))[section.title]
+        heads, *rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
+        assert heads == [head or None for head in section.columns]
+        assert rows == [list(row) for row in section.rows]
+    assert len(set_) == 4
+    assert boss.get("/monthly.pdf", params={"month": "2026-00"}).status_code == 422
