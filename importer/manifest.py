@@ -63,6 +63,11 @@ class ManifestSource:
         """One item a row that has an id; a row twice in the list is one call."""
         path = self._list()
         rows = read_rows(path)
+        if rows and not any(self._mapping.id in row for row in rows):
+            raise ImportSourceError(
+                f"{path.name} has no column {self._mapping.id!r}",
+                remedy=f"say in {MAPPING_FILE} which column is what, as docs/import.md shows",
+            )
         for number, row in enumerate(rows, 1):
             key = row.get(self._mapping.id, "").strip()
             if not key:

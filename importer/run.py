@@ -49,6 +49,8 @@ class Outcome:
     label: str
     state: State
     reason: str = ""
+    recorded: bool = True
+    """False for an answered call of which the source has no audio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,8 @@ def _one(
             return Outcome(
                 call_id=identity, label=item.label, state=State.QUARANTINED, reason=str(error)
             )
-        return Outcome(call_id=identity, label=item.label, state=State.IMPORTED)
+        recorded = call.recording is not None or call.answered_at is None
+        return Outcome(call_id=identity, label=item.label, state=State.IMPORTED, recorded=recorded)
 
     return work
 

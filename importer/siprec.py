@@ -119,7 +119,8 @@ class SiprecSource:
                 )
             if side in found:
                 raise RecordingError(
-                    f"{path.stem} has two recordings of one side", remedy="keep one a side"
+                    f"{path.name} has two recordings of the {side}",
+                    remedy="keep one a side, or look at the agents in [telephony.siprec]",
                 )
             found[side] = file
         return Sides(caller=found.get(Channel.CALLER), agent=found.get(Channel.AGENT))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sansheng.settings import Settings
 
 app = typer.Typer()
-_FILE_NAME = re.compile(r"\S+\.\w{2,6}\b|\b(row|line) \d+")
+_NAME = re.compile(r"^(\S+\.\w{2,6}\b|(row|line) \d+)")
 _REASONS = 5
 """Reasons that the report counts; every call's own is on stdout."""
 _CALLS_PER_SECOND = 200
@@ -98,7 +98,7 @@ def import_(
         if watch and not planned.items:
             return
         _announce(console, planned)
-        if not plan_only:
+        if planned.items and not plan_only:
             if not tried:
                 ledger.begin_quarantine()
             bad = _bring_in(console, source, planned, spool, ledger, roster, settings.importer)
@@ -162,8 +162,8 @@ def _announce(console: "Console", planned: "Plan") -> None:
     seconds = round(len(planned.items) / _CALLS_PER_SECOND)
     console.print(
         f"{len(planned.items)} calls to bring in ({planned.size / 1e6:.0f} MB, about"
-        f" {timedelta(seconds=max(1, seconds))}), {planned.known} brought in before,"
-        f" {planned.outside} outside the days"
+        f" {timedelta(seconds=max(1, seconds))}); {planned.known} in before,"
+        f" {planned.outside} of other days"
     )
 
 
@@ -190,7 +190,7 @@ def _bring_in(
 
     items = {call_id(source.name, item.key): item for item in planned.items}
     bad: dict[str, str] = {}
-    done = 0
+    done = silent = 0
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
@@ -204,6 +204,7 @@ def _bring_in(
             source, planned.items, spool, ledger, roster=roster, at_once=settings.at_once
         ):
             done += 1
+            silent += not outcome.recorded
             bar.update(task, advance=1, rate=f"{done / (time.monotonic() - began + 0.001):.0f}")
             if outcome.state is State.QUARANTINED:
                 bad[outcome.call_id] = f"{outcome.label}\t{outcome.reason}"
@@ -214,6 +215,8 @@ def _bring_in(
     console.print(f"{good} brought in, {len(bad)} could not be read ({rate:.0f} calls/s)")
     if bad:
         _say_why(console, bad.values())
+    if silent:
+        console.print(f"{silent} answered calls have no recording: is --recordings right?")
     if good:
         console.print("They are transcribed and scored while `sansheng serve` runs.")
     return [items[identity] for identity in bad]
@@ -221,7 +224,7 @@ def _bring_in(
 
 def _say_why(console: "Console", lines: Iterable[str]) -> None:
     """The commonest reasons, names left out: a hundred files often fail for one reason."""
-    reasons = Counter(_FILE_NAME.sub("…", line.split("\t")[1]) for line in lines)
+    reasons = Counter(_NAME.sub("…", line.split("\t")[1]) for line in lines)
     for reason, count in reasons.most_common(_REASONS):
         console.print(f"  {count} × {reason}")
 

@@ -69,6 +69,7 @@ def test_each_call_once_and_a_bad_one_stops_nothing(tmp_path: Path, spool: Spool
         "a": State.IMPORTED, "b": State.QUARANTINED, "c": State.IMPORTED,
     }  # fmt: skip
     assert outcomes["b"].reason == "b is torn"
+    assert outcomes["a"].recorded
     folders = spool.waiting(Stage.RECORDED)
     assert {folder.name for folder in folders} == {call_id("listed", key) for key in "ac"}
     assert read_record(folders[0] / CALL_FILE, Call).call_id == folders[0].name
@@ -79,6 +80,16 @@ def test_each_call_once_and_a_bad_one_stops_nothing(tmp_path: Path, spool: Spool
     assert [o.state for o in run(source, later.items, spool, again)] == [State.IMPORTED]
     assert source.read_keys.count("a") == 1
     assert not list((spool.root / ".import").iterdir())
+
+
+def test_an_answered_call_without_audio_is_told(tmp_path: Path, spool: Spool) -> None:
+    class Answered(Listed):
+        def read(self, item: Item, folder: Path) -> Call:
+            return replace(super().read(item, folder), answered_at=NOON)
+
+    source, ledger = Answered(("a",)), Ledger(tmp_path / "import")
+    (outcome,) = run(source, plan(source, ledger).items, spool, ledger)
+    assert (outcome.state, outcome.recorded) == (State.IMPORTED, False)
 
 
 def test_days_and_unsettled_files(tmp_path: Path) -> None:

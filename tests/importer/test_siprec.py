@@ -93,7 +93,7 @@ def without_audio(folder: Path) -> None:
     ("audio", "text", "said"),
     [
         (bad_label, document(CISCO), "cannot be told"),
-        (twice, document(CISCO), "two recordings of one side"),
+        (twice, document(CISCO), "two recordings of the agent"),
         (without_audio, document(CISCO), "no audio"),
         (bad_label, b"<recording", "metadata"),
         (bad_label, b"<recording/>", "no time"),

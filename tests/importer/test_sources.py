@@ -93,6 +93,7 @@ class TestManifest:
             ({"a.csv": "", "b.csv": ""}, "2 lists"),
             ({"a.json": "{"}, "as JSON"),
             ({"a.json": "{}"}, "array"),
+            ({"a.csv": "call,file\n1,a.wav\n"}, "no column 'id'"),
         ],
     )
     def test_no_list_no_calls(self, tmp_path: Path, files: dict[str, str], said: str) -> None:
