@@ -18,6 +18,7 @@ import numpy as np
 from calls.errors import TapError
 
 _END_S = 20
+_MOST_AT_ONCE = 500
 _PATIENCE_MS = 15_000
 """How long either side waits for a message that is due before it gives a call up."""
 _SDP = """\
@@ -182,8 +183,8 @@ class Sipp:
             "ring_ms": load.ring_ms,
         }
         places = len(ports.called)
-        # Each call takes two ports; SIPp wants its range even and its own.
-        room = 4 * load.calls + 100
+        # Each call takes two ports, which those after it take again; a range is even and its own.
+        room = 4 * min(load.calls, _MOST_AT_ONCE) + 100
         self.agents = self._start("agents", _AGENTS.format(**parts), ports.agents, ports.rtp)
         self.citizens = []
         for place, (port, called) in enumerate(zip(ports.citizens, ports.called, strict=True)):
