@@ -129,8 +129,8 @@ def mishear(text: str, chance: random.Random) -> str:
         alike = alike_characters().get(code(character), "")
         if alike and chance.random() < LOST:
             continue
-        if len(set(alike)) > 1 and chance.random() < MISHEARD:
-            character = chance.choice(alike.replace(character, ""))
+        if alike and chance.random() < MISHEARD:
+            character = chance.choice(alike.replace(character, "") or character)
         heard.append(character)
     return "".join(heard)
 

@@ -28,7 +28,8 @@ def phrases(
     """Transcribe, search, check and decide spoken sentences whose truth is known.
 
     Prints one JSON object: recall, false_fail_rate, review_rate (of harmless sentences),
-    utterances_per_s (text search, one core, 1,000 phrases), spoken_violations, spoken_harmless.
+    utterances_per_s (text search, one core, 1,000 phrases), spoken_violations, spoken_harmless,
+    search_ms (CPU for an agent's utterance: text, sound and meaning), check_share.
     """
     speed = _search_speed()
     with tempfile.TemporaryDirectory(prefix="sansheng-bench-") as made:
@@ -67,13 +68,19 @@ def _listen(readings: Iterator[tuple[Path, str, bool]]) -> dict[str, Any]:
 
     book, engine, sides = load_book(), open_engine(load().asr), tuple(Channel)
     count = dict.fromkeys(("violations", "found", "failed", "harmless", "accused", "reviewed"), 0)
-    hearing = checking = 0.0
+    hearing = checking = searching = 0.0
+    utterances = 0
     for folder, speaker, bad in readings:
         recording = folder / "call.wav"
         started = time.perf_counter()
         transcript = transcribe(engine, folder.name, recording, sides)
         heard = time.perf_counter()
+        if not utterances:
+            search(book, transcript)  # builds the indexes and loads the meaning
+        spent = time.process_time()
         candidates = search(book, transcript)
+        searching += time.process_time() - spent
+        utterances += sum(u.channel is Channel.AGENT for u in transcript.utterances)
         before = time.perf_counter()
         answers = check(engine, recording, sides, transcript, candidates)
         checking += time.perf_counter() - before
@@ -95,12 +102,13 @@ def _listen(readings: Iterator[tuple[Path, str, bool]]) -> dict[str, Any]:
         "review_rate": _share(count["reviewed"], count["harmless"]),
         "spoken_violations": count["violations"],
         "spoken_harmless": count["harmless"],
+        "search_ms": round(1000 * searching / utterances, 2) if utterances else None,
         "check_share": round(checking / hearing, 4) if hearing else None,
     }
 
 
 def _search_speed() -> int:
-    """Utterances a second on one core through the index of 1,000 phrases, normalising included."""
+    """Utterances a CPU second through the index of 1,000 phrases, normalising included."""
     from calls.text import normalise
     from phrasebook.book import load as load_book
     from phrasebook.index import PhraseIndex
@@ -115,8 +123,8 @@ def _search_speed() -> int:
     texts = [p.text for p in known]
     for text in texts:
         index.find(normalise(text).text)
-    done, started = 0, time.perf_counter()
-    while (spent := time.perf_counter() - started) < _SPEED_S:
+    done, started = 0, time.process_time()
+    while (spent := time.process_time() - started) < _SPEED_S:
         for text in texts:
             index.find(normalise(text).text)
         done += len(texts)
