@@ -64,7 +64,8 @@ class FreeswitchSource:
             if key in self._files:
                 continue
             self._files[key] = path
-            size, changed = measure((path, *self._recordings.files(key)))
+            size, changed = measure(self._recordings.files(key))
+            changed = max(changed, measure([path])[1])
             yield Item(key=key, label=path.name, at=at, size=size, changed=changed)
 
     def read(self, item: Item, folder: Path) -> Call:

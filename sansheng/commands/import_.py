@@ -165,6 +165,11 @@ def _announce(console: "Console", planned: "Plan") -> None:
         f" {timedelta(seconds=max(1, seconds))}); {planned.known} in before,"
         f" {planned.outside} of other days"
     )
+    if planned.items and not planned.size:
+        console.print(
+            "No recording of them was found. A call that is in is not taken again: look at"
+            " --recordings first."
+        )
 
 
 def _bring_in(
@@ -216,7 +221,7 @@ def _bring_in(
     if bad:
         _say_why(console, bad.values())
     if silent:
-        console.print(f"{silent} answered calls have no recording: is --recordings right?")
+        console.print(f"answered calls without a recording: {silent}")
     if good:
         console.print("They are transcribed and scored while `sansheng serve` runs.")
     return [items[identity] for identity in bad]

@@ -2,6 +2,8 @@
 
 import csv
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -52,6 +54,21 @@ def test_all_logs_together_tell_all(logs: Path) -> None:
     assert (calls[22].agent, calls[22].transfers) == ("1010", ("1011",))
     assert (calls[23].agent, calls[23].transfers) == ("1012", ("1013",))
     assert (calls[23].ended_by, calls[17].agent) == (EndedBy.CALLER, "1005")
+
+
+def test_a_plan_without_any_recording_warns(logs: Path, tmp_path: Path) -> None:
+    """Once in, a call is not taken again: its recording would never follow."""
+    config = tmp_path / "sansheng.toml"
+    config.write_text(f'data_dir = "{tmp_path / "data"}"\n')
+    command = [sys.executable, "-m", "sansheng.cli", "import", "asterisk", str(logs), "--plan"]
+
+    def said() -> str:
+        done = subprocess.run([*command, "-c", str(config)], capture_output=True, check=True)
+        return done.stderr.decode()
+
+    assert "No recording" in said()
+    record(logs / "monitor" / f"{calls_of(logs)[0].pbx_call_id}.wav", 1)
+    assert "No recording" not in said()
 
 
 def test_without_cel_nothing_is_invented(logs: Path) -> None:
