@@ -104,8 +104,8 @@ WAVES = [
               ended_by=EndedBy.NETWORK, reason=EndReason.NO_ANSWER),
         Story(name="forked", number="151007", caller=BYE, first={"reaction": "ignore"}),
         Story(name="announced", number="161009", caller={"hang_up_ms": 4_000}),
-        Story(name="blind", number="111010", move="BlindTransfer", caller={"hang_up_ms": 7_000}),
-        Story(name="attended", number="121012", move="Atxfer", caller={"hang_up_ms": 8_000}),
+        Story(name="blind", number="111010", move="BlindTransfer", caller={"hang_up_ms": 12_000}),
+        Story(name="attended", number="121012", move="Atxfer", caller={"hang_up_ms": 16_000}),
     ],
 ]  # fmt: skip
 STORIES = [story for wave in WAVES for story in wave]
@@ -139,7 +139,7 @@ class Exchange:
         noise = random.normal(0, 0.15, RATE * 10) * np.repeat(gate, RATE // 5)
         wav.write(self.sound(who), np.clip(noise, -0.9, 0.9).astype(np.float32), RATE)
         port, rtp = free_ports(2)
-        script = {"port": port, "rtp_port": rtp & ~1, "give_up_ms": 60_000, **script}
+        script = {"port": port, "rtp_port": rtp & ~1, "give_up_ms": 120_000, **script}
         path = self.folder / f"{who}.json"
         path.write_text(json.dumps(script | {"play": str(self.sound(who))}))
         phone = Phone(
