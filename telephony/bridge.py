@@ -265,6 +265,11 @@ class Bridge:
             caller.say(code)
         except SipLibraryError as error:
             log.error("caller's leg does not take an answer", code=code, error=reason_of(error))
+            if code >= _OK:
+                # The library has let go of it, and no callback will say so.
+                caller.alive = False
+                gone = Fact(caller, FactKind.GONE, self._clock.now(), _FAILURE)
+                self._gone(gone, Channel.AGENT)
 
     def _connect(self) -> None:
         """Join the two streams and the recorders: every re-INVITE makes the streams anew."""

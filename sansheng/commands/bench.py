@@ -22,7 +22,7 @@ class BenchGroup(LazyGroup):
     }
 
 
-app = typer.Typer(cls=BenchGroup, no_args_is_help=True, help=__doc__)
+app = typer.Typer(cls=BenchGroup, no_args_is_help=True)
 
 
 @app.callback()

@@ -7,7 +7,7 @@ import typer
 
 from sansheng.commands.serve import Config
 
-app = typer.Typer(no_args_is_help=True, help=__doc__)
+app = typer.Typer(no_args_is_help=True, help="One call's scorecard from the warehouse.")
 
 
 @app.callback()

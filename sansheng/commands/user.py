@@ -13,7 +13,7 @@ from portal.access import Role
 from portal.accounts import Accounts
 from sansheng.commands.serve import Config
 
-app = typer.Typer(no_args_is_help=True, help=__doc__)
+app = typer.Typer(no_args_is_help=True, help="The people who may open the portal.")
 UserId = Annotated[str, typer.Argument(help="Letters, digits and _.")]
 
 
