@@ -19,7 +19,7 @@ from telephony.library import listen_for_media
 from telephony.pjsip import SipLibraryError, encrypt_media, pj
 from telephony.settings import TapSettings
 from telephony.sip_text import called_number, dialled_number
-from telephony.siprec_leg import SiprecLeg, configure, read_text
+from telephony.siprec.leg import SiprecLeg, configure, read_text
 
 log = structlog.get_logger()
 

@@ -37,8 +37,8 @@ from telephony.pjsip import BUILD, SipLibraryError, allow_siprec, offer_tls, pj,
 from telephony.security import check_security
 from telephony.settings import Destination, TapSettings
 from telephony.sip_text import call_id_of, user_of
-from telephony.siprec import SiprecSession
-from telephony.siprec_leg import SiprecLeg
+from telephony.siprec.leg import SiprecLeg
+from telephony.siprec.session import SiprecSession
 from telephony.transfer import Exchange, Transfer
 
 log = structlog.get_logger()

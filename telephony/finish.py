@@ -15,7 +15,7 @@ from calls.call import Channel, Recording
 from calls.codec import write_record
 from calls.errors import HandoverError, RecordingError
 from calls.handover import CALL_FILE, RECORDING_FILE, Spool, Stage
-from telephony.feed import Feed
+from telephony.feed.feed import Feed
 from telephony.journal import read_journal
 from telephony.quality import rate_sides
 from telephony.sides import PIPELINE_MS, gather, has_audio, side_file

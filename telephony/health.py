@@ -17,7 +17,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from calls.errors import TapError
 from calls.handover import Spool, Stage
-from telephony.feed_health import FeedHealth, feed_metrics
+from telephony.feed.health import FeedHealth, feed_metrics
 
 _LOW_DISK = 2**30
 """Free bytes under which the tap is not well: some 17 hours of A-law, both sides."""

@@ -41,7 +41,7 @@ class StreamFile:
     label: str
     """The SDP label (RFC 4574) that ties it to the metadata."""
     side: Channel | None
-    """None while the rule does not say (``telephony.siprec_sides``)."""
+    """None while the rule does not say (``telephony.siprec.sides``)."""
     start_ms: int = 0
     """Where it begins, from the start of the recording: a stream may be added later."""
     lag_ms: int = 0

@@ -4,11 +4,11 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from telephony.feed_settings import FeedSettings
+from telephony.feed.settings import FeedSettings
 from telephony.identity_settings import DigestSettings, RegistrationSettings
-from telephony.probe_settings import ProbeSettings
+from telephony.probe.settings import ProbeSettings
 from telephony.security_settings import TlsSettings
-from telephony.siprec_settings import SiprecSettings
+from telephony.siprec.settings import SiprecSettings
 
 
 class Destination(BaseModel):

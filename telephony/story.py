@@ -19,7 +19,7 @@ from calls.call import (
     Signalling,
 )
 from telephony.journal import Story
-from telephony.siprec_sides import UNKNOWN_SIDE
+from telephony.siprec.sides import UNKNOWN_SIDE
 
 TRANSFER = "transfer"
 """Detail of an event of a transfer's leg that does not end the call itself."""

@@ -18,8 +18,8 @@ import structlog
 from calls import wav
 from calls.errors import TapError
 from calls.handover import Spool
-from telephony.feed import Feed
-from telephony.feed_health import FeedHealth
+from telephony.feed.feed import Feed
+from telephony.feed.health import FeedHealth
 from telephony.finish import finish_live
 from telephony.health import ChildHealth, HealthServer, RegistrationHealth, is_deaf, look
 from telephony.live import LiveCall

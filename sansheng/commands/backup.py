@@ -7,7 +7,9 @@ import typer
 
 from sansheng.commands.serve import Config
 
-app = typer.Typer(no_args_is_help=True, help="A copy of the warehouse and its recordings, and the way back.")
+app = typer.Typer(
+    no_args_is_help=True, help="A copy of the warehouse and its recordings, and the way back."
+)
 Folder = Annotated[Path, typer.Argument(help="The backup's folder.")]
 
 

@@ -140,8 +140,8 @@ def open_source(kind: Kind, path: Path, recordings: Path | None, whole: "Setting
 def _describer(whole: "Settings") -> "Describe":
     """Reads SIPREC metadata as the tap does, by the same rule of who is the agent."""
     from importer.siprec import Described
-    from telephony.metadata import read_metadata
-    from telephony.siprec_sides import assign_sides
+    from telephony.siprec.metadata import read_metadata
+    from telephony.siprec.sides import assign_sides
 
     def describe(raw: bytes) -> Described:
         told = read_metadata(raw)

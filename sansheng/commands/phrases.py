@@ -13,7 +13,10 @@ from calls.errors import PhrasebookError
 from calls.hit import Kind, Status
 from sansheng.commands.serve import Config
 
-app = typer.Typer(no_args_is_help=True, help="List phrases, check sentences, measure on labelled ones, explain one.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List phrases, check sentences, measure on labelled ones, explain one.",
+)
 
 _WORST = 10
 _REASONS = {

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from calls.call import Call
-    from telephony.probe import Probe, Sayings
+    from telephony.probe.round import Probe, Sayings
 
 app = typer.Typer()
 
@@ -72,8 +72,8 @@ def probe(
     from calls.handover import Spool
     from calls.wav import Coding
     from sansheng.settings import load
-    from telephony.probe import Probe, Sayings, line_audio
-    from telephony.probe_limits import check_pace, number_of
+    from telephony.probe.limits import check_pace, number_of
+    from telephony.probe.round import Probe, Sayings, line_audio
 
     settings = load(config)
     limits = settings.telephony.probe

@@ -8,7 +8,9 @@ import typer
 
 from sansheng.commands.serve import Config
 
-app = typer.Typer(no_args_is_help=True, help="What is past its period goes; a legal hold keeps a call.")
+app = typer.Typer(
+    no_args_is_help=True, help="What is past its period goes; a legal hold keeps a call."
+)
 CallId = Annotated[str, typer.Argument(help="As in v_calls.call_id.")]
 
 

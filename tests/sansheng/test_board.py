@@ -6,7 +6,7 @@ from pathlib import Path
 from calls.call import Call, Mode
 from sansheng.service import Service
 from sansheng.settings import Settings
-from telephony.feed_settings import FeedSettings
+from telephony.feed.settings import FeedSettings
 from telephony.settings import TapSettings
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)

@@ -29,20 +29,20 @@ from calls.call import (
 from calls.codec import read_record
 from calls.errors import TapError
 from calls.handover import CALL_FILE, Spool, Stage
-from telephony.feed import Feed
-from telephony.feed_ami import AmiClient
-from telephony.feed_asterisk import AsteriskReader
-from telephony.feed_event import FeedEvent, FeedKind, PbxCall, read_event, tell
-from telephony.feed_file import MAX_LINE, FollowedFile
-from telephony.feed_join import Outcome, join, same_number
-from telephony.feed_settings import AmiSettings, FeedSettings, WebhookSettings
-from telephony.feed_store import FeedStore
-from telephony.feed_webhook import Webhook
+from telephony.feed.ami import AmiClient
+from telephony.feed.asterisk import AsteriskReader
+from telephony.feed.event import FeedEvent, FeedKind, PbxCall, read_event, tell
+from telephony.feed.feed import Feed
+from telephony.feed.file import MAX_LINE, FollowedFile
+from telephony.feed.join import Outcome, join, same_number
+from telephony.feed.settings import AmiSettings, FeedSettings, WebhookSettings
+from telephony.feed.store import FeedStore
+from telephony.feed.webhook import Webhook
 from telephony.finish import finish_live
 from telephony.health import TapHealth
 from telephony.journal import Head, Journal
 from telephony.settings import TapSettings
-from telephony.siprec_settings import SiprecSettings
+from telephony.siprec.settings import SiprecSettings
 from telephony.supervisor import TapSupervisor
 from tests.telephony.conftest import Phone, Tap, free_ports, until
 
@@ -514,7 +514,7 @@ def test_a_file_is_followed_through_rotation_and_to_its_last_whole_line(tmp_path
 def test_of_a_file_that_is_there_the_tail_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("telephony.feed_file.TAIL_BYTES", 20)
+    monkeypatch.setattr("telephony.feed.file.TAIL_BYTES", 20)
     path = tmp_path / "events.jsonl"
     path.write_bytes(b"".join(b"line %d\n" % n for n in range(100)))
     followed = FollowedFile(path)

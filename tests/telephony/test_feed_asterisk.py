@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from calls.call import EndedBy, Mode, Signalling
-from telephony.feed_settings import AmiSettings, FeedSettings
-from telephony.siprec_settings import SiprecSettings
+from telephony.feed.settings import AmiSettings, FeedSettings
+from telephony.siprec.settings import SiprecSettings
 from tests.peers import asterisk
 from tests.telephony.conftest import Lateness, Phone, Tap, free_ports, until
 

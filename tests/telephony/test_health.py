@@ -12,7 +12,7 @@ import pytest
 
 from calls.errors import TapError
 from calls.handover import Spool, Stage
-from telephony.feed_health import FeedHealth
+from telephony.feed.health import FeedHealth
 from telephony.health import ChildHealth, HealthServer, TapHealth, is_deaf, look
 from tests.telephony.conftest import Phone, Tap, until
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from calls.call import Channel
 from calls.errors import TapError
-from telephony.metadata import Metadata, Participant, Stream, merge, read_metadata, split_aor
-from telephony.siprec_message import MediaLine, media_lines, read_message
-from telephony.siprec_settings import SiprecSettings
-from telephony.siprec_sides import assign_sides
+from telephony.siprec.message import MediaLine, media_lines, read_message
+from telephony.siprec.metadata import Metadata, Participant, Stream, merge, read_metadata, split_aor
+from telephony.siprec.settings import SiprecSettings
+from telephony.siprec.sides import assign_sides
 
 DATA = Path(__file__).parent / "data" / "siprec"
 OFFERS = sorted(DATA.glob("*.txt"))

@@ -14,7 +14,7 @@ from calls.codec import read_record
 from calls.handover import CALL_FILE, Stage
 from telephony.build import find_build
 from telephony.settings import Destination
-from telephony.siprec_settings import SiprecSettings
+from telephony.siprec.settings import SiprecSettings
 from tests.peers import torture
 from tests.peers.rude_peer import HOST, RudePeer, invite
 from tests.telephony.conftest import Phone, Tap, free_ports, lag_ms, until

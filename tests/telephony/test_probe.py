@@ -20,10 +20,10 @@ from calls.call import Call, Channel, EndedBy, EndReason, Mode, Signalling
 from calls.codec import read_record
 from calls.errors import TapError
 from calls.handover import CALL_FILE, Spool, Stage
-from telephony.probe import Probe, Sayings, line_audio
-from telephony.probe_limits import Ledger, check_pace, number_of
-from telephony.probe_settings import ProbeSettings
-from telephony.probe_turns import Turn, Turns
+from telephony.probe.limits import Ledger, check_pace, number_of
+from telephony.probe.round import Probe, Sayings, line_audio
+from telephony.probe.settings import ProbeSettings
+from telephony.probe.turns import Turn, Turns
 from tests.peers import asterisk
 from tests.telephony.conftest import Lateness, Phone, Tap, free_ports, lag_ms, until
 
@@ -370,7 +370,7 @@ def test_a_killed_call_is_filed_as_lost(site: Site, phones: Phones) -> None:
             [child] = [
                 child
                 for child in psutil.Process().children()
-                if "telephony.probe_call" in child.cmdline()
+                if "telephony.probe.call" in child.cmdline()
             ]
             os.kill(child.pid, signal.SIGKILL)
 

@@ -16,7 +16,7 @@ import pytest
 
 from calls import wav
 from calls.call import Call, Channel, EndedBy, EndReason, EventKind, Mode, Signalling
-from telephony.siprec_settings import SiprecSettings
+from telephony.siprec.settings import SiprecSettings
 from tests.telephony.conftest import Lateness, Phone, Tap, free_ports, lag_ms, until
 
 pytestmark = pytest.mark.sip

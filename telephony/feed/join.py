@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from calls.call import Call, Channel, EndedBy, EndReason, Hold, Signalling
-from telephony.feed_event import PbxCall, PbxHold, PbxLeg
-from telephony.feed_settings import FeedSettings
+from telephony.feed.event import PbxCall, PbxHold, PbxLeg
+from telephony.feed.settings import FeedSettings
 
 _SHORT_NUMBER = 7
 """From so many digits on, a number may carry a prefix (+86, 0) on one of the two sides."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from calls.call import EndedBy
 from calls.errors import TapError
-from telephony.feed_event import FeedEvent, FeedKind
+from telephony.feed.event import FeedEvent, FeedKind
 
 _TYPE, _TIME, _NUMBER, _EXTEN, _NAME, _UNIQUE, _LINKED, _USER, _EXTRA = (
     0, 1, 3, 7, 9, 14, 15, 17, 19,

@@ -16,7 +16,7 @@ from calls.call import Channel, SideQuality
 from telephony.clock import Clock
 from telephony.leg import Fact, FactKind, Leg, guarded
 from telephony.pjsip import SipLibraryError, pj
-from telephony.siprec_message import MediaLine, Message, media_lines, read_message
+from telephony.siprec.message import MediaLine, Message, media_lines, read_message
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from calls.errors import TapError
 from telephony.door import Door
-from telephony.feed_settings import WebhookSettings
+from telephony.feed.settings import WebhookSettings
 
 _MOST_BYTES = 2**20
 _PATIENCE_S = 10

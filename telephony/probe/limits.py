@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from calls.errors import TapError
-from telephony.probe_settings import ProbeSettings
+from telephony.probe.settings import ProbeSettings
 
 _HOUR_S = 3600
 _URI = re.compile(

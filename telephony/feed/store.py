@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from calls.call import Call
-from telephony.feed_event import FeedEvent, PbxCall, tell
-from telephony.feed_health import FeedHealth
-from telephony.feed_join import Outcome, join, number_key
-from telephony.feed_settings import FeedSettings
+from telephony.feed.event import FeedEvent, PbxCall, tell
+from telephony.feed.health import FeedHealth
+from telephony.feed.join import Outcome, join, number_key
+from telephony.feed.settings import FeedSettings
 
 _HANDED = 1000
 """Calls handed over lately that are remembered, to tell an event that comes too late for them."""

@@ -21,13 +21,13 @@ from telephony.clock import Clock, Moment
 from telephony.journal import Head, Journal, StreamFile
 from telephony.leg import Fact, FactKind
 from telephony.live import LiveCall
-from telephony.metadata import Metadata, merge, read_metadata
 from telephony.pjsip import SipLibraryError, call_parameters, reason_of
 from telephony.recorder import SEAL_WAIT_MS, Recorder, is_sealed
-from telephony.siprec_leg import SiprecLeg, has_constant_buffer
-from telephony.siprec_message import MediaLine
-from telephony.siprec_settings import SiprecSettings
-from telephony.siprec_sides import UNKNOWN_SIDE, Sides, assign_sides
+from telephony.siprec.leg import SiprecLeg, has_constant_buffer
+from telephony.siprec.message import MediaLine
+from telephony.siprec.metadata import Metadata, merge, read_metadata
+from telephony.siprec.settings import SiprecSettings
+from telephony.siprec.sides import UNKNOWN_SIDE, Sides, assign_sides
 
 log = structlog.get_logger()
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from calls.call import Channel
-from telephony.metadata import Metadata, Participant
-from telephony.siprec_settings import SiprecSettings
+from telephony.siprec.metadata import Metadata, Participant
+from telephony.siprec.settings import SiprecSettings
 
 UNKNOWN_SIDE = "unknown"
 """What a journal's event says of a hold whose holder cannot be told."""

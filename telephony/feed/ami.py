@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import structlog
 
-from telephony.feed_settings import AmiSettings
+from telephony.feed.settings import AmiSettings
 
 log = structlog.get_logger()
 

@@ -6,7 +6,7 @@ Plain state fed with the clock and whether the other side is heard, so that no t
 from dataclasses import dataclass
 from enum import StrEnum
 
-from telephony.probe_settings import ProbeSettings
+from telephony.probe.settings import ProbeSettings
 
 _TURN_S = 1.2
 """Silence after which a greeting or a farewell is over."""

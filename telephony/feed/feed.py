@@ -1,7 +1,7 @@
 """The signalling feed: the PBX's own events, which complete what SIPREC leaves out.
 
 It runs beside the tap's supervisor. A finished SIPREC call waits ``wait_s`` for its events, is then
-joined (``telephony.feed_join``) and handed over; what comes later is counted and lost.
+joined (``telephony.feed.join``) and handed over; what comes later is counted and lost.
 """
 
 import threading
@@ -15,14 +15,14 @@ import structlog
 
 from calls.call import Call, Mode
 from calls.errors import HandoverError, SanshengError
-from telephony.feed_ami import AmiClient
-from telephony.feed_asterisk import AsteriskReader
-from telephony.feed_event import FeedEvent, read_event
-from telephony.feed_file import FollowedFile
-from telephony.feed_health import FeedHealth
-from telephony.feed_settings import FeedSettings
-from telephony.feed_store import FeedStore
-from telephony.feed_webhook import Webhook
+from telephony.feed.ami import AmiClient
+from telephony.feed.asterisk import AsteriskReader
+from telephony.feed.event import FeedEvent, read_event
+from telephony.feed.file import FollowedFile
+from telephony.feed.health import FeedHealth
+from telephony.feed.settings import FeedSettings
+from telephony.feed.store import FeedStore
+from telephony.feed.webhook import Webhook
 from telephony.journal import Story, read_journal
 
 log = structlog.get_logger()

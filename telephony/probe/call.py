@@ -1,4 +1,4 @@
-"""One probe call: ``python -m telephony.probe_call``, started by ``telephony.probe``.
+"""One probe call: ``python -m telephony.probe.call``, started by ``telephony.probe.round``.
 
 Its orders come as one JSON line on stdin; it tells each turn, and at the end the call's record, as
 a JSON line on stdout. The end of stdin hangs up and files what there is.
@@ -28,8 +28,8 @@ from telephony.library import (
     transport_config,
 )
 from telephony.pjsip import SipLibraryError, call_parameters, pj, reason_of
-from telephony.probe_settings import ProbeSettings
-from telephony.probe_turns import Turn, Turns
+from telephony.probe.settings import ProbeSettings
+from telephony.probe.turns import Turn, Turns
 from telephony.record import Record
 from telephony.story import call_of
 from telephony.talk import Talk

@@ -24,8 +24,8 @@ from calls.errors import TapError
 from calls.handover import Spool, Stage
 from calls.resample import resample
 from telephony.finish import finish
-from telephony.probe_limits import Ledger, number_of
-from telephony.probe_settings import ProbeSettings
+from telephony.probe.limits import Ledger, number_of
+from telephony.probe.settings import ProbeSettings
 
 LEDGER_FILE = "probe-calls"
 _RATE = 8000
@@ -131,7 +131,7 @@ class Probe:
     def _run(self, orders: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """What the call's process says, to its end."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "telephony.probe_call"],
+            [sys.executable, "-m", "telephony.probe.call"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

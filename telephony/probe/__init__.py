@@ -1,0 +1,1 @@
+"""Unannounced calls (明察暗访): the hotline called as a citizen would."""
