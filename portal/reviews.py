@@ -52,9 +52,9 @@ class Reviews:
     def queue(self, person: Person) -> list[Entry]:
         """What waits for this reviewer: vetoes, then doubts (least sure first), then samples.
 
-        The sample is a share of each agent's calls of a day that nothing presses, by a hash of the
-        call's id: random for the agent, the same for every reviewer. A share of the queue comes
-        to two people. One's own calls never come up.
+        The sample is a share of each agent's calls of a day that nothing presses, spread over noon,
+        night and the rest of it, by a hash of the call's id: random for the agent, the same for
+        every reviewer. A share of the queue comes to two people. One's own calls never come up.
         """
         if person.reach.nothing:
             return []
@@ -98,6 +98,7 @@ class Reviews:
             **reach_params(person.reach),
             "my_agent": person.agent,
             "since": today - timedelta(days=1),
+            "offset": (today.utcoffset() or timedelta()) // timedelta(minutes=1),
             "share": self.settings.sample_share,
             "least": self.settings.sample_least,
             "second": self.settings.second_share,

@@ -9,15 +9,25 @@ WITH claims AS (
     FROM items i
     WHERE (i.status = 'review' OR i.veto = 'pending')
       AND NOT EXISTS (FROM findings f WHERE f.call_id = i.call_id AND f.rule = i.rule)
-), samples AS (
-    SELECT call_id FROM (
-        SELECT call_id, agent, CAST(invited_at AS DATE) AS day,
+), quiet AS (
+    SELECT call_id, agent, day, many,
+           row_number() OVER (PARTITION BY agent, day, part ORDER BY hash(call_id)) AS nth
+    FROM (
+        SELECT call_id, agent, CAST(local_at AS DATE) AS day,
+               CASE WHEN hour(local_at) BETWEEN 12 AND 13 THEN 'noon'
+                    WHEN hour(local_at) BETWEEN 7 AND 19 THEN 'day' ELSE 'night' END AS part,
                call_id IN (SELECT call_id FROM claims) AS pressing,
-               count(*) OVER (PARTITION BY agent, CAST(invited_at AS DATE)) AS many
-        FROM calls WHERE invited_at >= $since::TIMESTAMP AND answered_at IS NOT NULL
+               count(*) OVER (PARTITION BY agent, CAST(local_at AS DATE)) AS many
+        FROM (
+            SELECT call_id, agent, invited_at + to_minutes($offset::BIGINT) AS local_at
+            FROM calls WHERE invited_at >= $since::TIMESTAMP AND answered_at IS NOT NULL
+        )
     )
     WHERE NOT pressing
-    QUALIFY row_number() OVER (PARTITION BY agent, day ORDER BY hash(call_id))
+), samples AS (
+    -- One of each part of the day in turn, so that noon and night duty are heard too.
+    SELECT call_id FROM quiet
+    QUALIFY row_number() OVER (PARTITION BY agent, day ORDER BY nth, hash(call_id))
             <= greatest($least, round($share::DOUBLE * many))
 ), entries AS (
     SELECT call_id, rule, finding, CASE WHEN veto THEN 'veto' ELSE 'review' END AS why, status,
