@@ -51,6 +51,8 @@ class Outcome:
     reason: str = ""
     recorded: bool = True
     """False for an answered call of which the source has no audio."""
+    audio_ms: int = 0
+    """Length of its recording, which the ears still have to hear."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +199,13 @@ def _one(
                 call_id=identity, label=item.label, state=State.QUARANTINED, reason=str(error)
             )
         recorded = call.recording is not None or call.answered_at is None
-        return Outcome(call_id=identity, label=item.label, state=State.IMPORTED, recorded=recorded)
+        return Outcome(
+            call_id=identity,
+            label=item.label,
+            state=State.IMPORTED,
+            recorded=recorded,
+            audio_ms=(call.recording and call.recording.duration_ms) or 0,
+        )
 
     return work
 

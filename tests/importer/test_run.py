@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from calls import wav
-from calls.call import Call, Mode
+from calls.call import Call, Mode, Recording
 from calls.codec import read_record
 from calls.errors import HandoverError, RecordingError
 from calls.handover import CALL_FILE, RECORDING_FILE, Spool, Stage
@@ -24,6 +24,7 @@ from importer.run import LEDGER_FILE, Ledger, State, plan, run, sweep, without_t
 from importer.source import Item, call_id
 
 NOON = datetime(2026, 11, 2, 4, tzinfo=UTC)
+LENGTH_MS = 61_000
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Listed:
         return Call(
             call_id="any", mode=Mode.IMPORT, caller="", called="", agent="1001", invited_at=NOON,
             ended_at=NOON,
+            recording=Recording(path=RECORDING_FILE, sample_rate=8000, duration_ms=LENGTH_MS),
         )  # fmt: skip
 
 
@@ -69,7 +71,11 @@ def test_each_call_once_and_a_bad_one_stops_nothing(tmp_path: Path, spool: Spool
         "a": State.IMPORTED, "b": State.QUARANTINED, "c": State.IMPORTED,
     }  # fmt: skip
     assert outcomes["b"].reason == "b is torn"
-    assert outcomes["a"].recorded
+    assert (outcomes["a"].recorded, outcomes["a"].audio_ms, outcomes["b"].audio_ms) == (
+        True,
+        LENGTH_MS,
+        0,
+    )
     folders = spool.waiting(Stage.RECORDED)
     assert {folder.name for folder in folders} == {call_id("listed", key) for key in "ac"}
     assert read_record(folders[0] / CALL_FILE, Call).call_id == folders[0].name
@@ -85,7 +91,7 @@ def test_each_call_once_and_a_bad_one_stops_nothing(tmp_path: Path, spool: Spool
 def test_an_answered_call_without_audio_is_told(tmp_path: Path, spool: Spool) -> None:
     class Answered(Listed):
         def read(self, item: Item, folder: Path) -> Call:
-            return replace(super().read(item, folder), answered_at=NOON)
+            return replace(super().read(item, folder), answered_at=NOON, recording=None)
 
     source, ledger = Answered(("a",)), Ledger(tmp_path / "import")
     (outcome,) = run(source, plan(source, ledger).items, spool, ledger)
