@@ -170,7 +170,9 @@ def test_the_citizen_may_say_what_the_agent_may_not(recorded: Recording, sanshen
     done = sansheng("analyze", call.recording, "--call", call.call, "--json")
     document = json.loads(done.stdout)
     assert "下班" in "".join(u["text"] for u in document["transcript"] if u["channel"] == "caller")
-    assert [f for f in document["findings"] if f["rule"] == "forbidden_phrase"] == []
+    # What the citizen pleads is no agent's sentence; a doubt about it is another matter.
+    found = [f for f in document["findings"] if f["rule"] == "forbidden_phrase"]
+    assert [f for f in found if f["family"] == "F_off_duty" or f["status"] == "fail"] == []
     assert "forbidden_phrase" not in failed(document)
 
 
