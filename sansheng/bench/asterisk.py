@@ -94,16 +94,12 @@ class Asterisk:
         )
 
 
-def _files(
-    root: Path, home: Path, port: int, agents: int, rtp: int, recordings: Path
-) -> dict[str, str]:
+def main_file(root: Path, home: Path, verbose: int = 1) -> str:
+    """``asterisk.conf`` of one installed under ``root``, with all files of its own in ``home``."""
     modules = next(
         iter((*root.glob("usr/lib/*/asterisk/modules"), root / "usr/lib/asterisk/modules"))
     )
-    loads = "\n".join(f"load = {name}.so" for name in _MODULES)
-    sides = f"r({recordings}/${{EXTEN}}-in.wav)t({recordings}/${{EXTEN}}-out.wav)"
-    return {
-        "asterisk.conf": f"""[directories]
+    return f"""[directories]
 astetcdir = {home}/etc
 astmoddir = {modules}
 astvarlibdir = {home}/lib
@@ -115,8 +111,17 @@ astspooldir = {home}/spool
 astrundir = {home}/run
 astlogdir = {home}/log
 [options]
-verbose = 1
-""",
+verbose = {verbose}
+"""
+
+
+def _files(
+    root: Path, home: Path, port: int, agents: int, rtp: int, recordings: Path
+) -> dict[str, str]:
+    loads = "\n".join(f"load = {name}.so" for name in _MODULES)
+    sides = f"r({recordings}/${{EXTEN}}-in.wav)t({recordings}/${{EXTEN}}-out.wav)"
+    return {
+        "asterisk.conf": main_file(root, home),
         "modules.conf": f"[modules]\nautoload = no\n{loads}\n",
         "logger.conf": "[logfiles]\nconsole = error,verbose\n",
         "rtp.conf": f"[general]\nrtpstart = {rtp}\nrtpend = {rtp + 4000}\nstrictrtp = no\n",

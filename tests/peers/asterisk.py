@@ -33,6 +33,7 @@ from types import MappingProxyType
 import numpy as np
 
 from calls import wav
+from sansheng.bench.asterisk import main_file
 
 SECRET = "not-a-secret-but-a-test"
 """Password of the manager, of the extension 8800, and of the PBX itself at the tap."""
@@ -313,20 +314,7 @@ def _files(
         for name, port in phones.items()
     )
     return {
-        "asterisk.conf": f"""[directories]
-astetcdir = {home}/etc
-astmoddir = {root}/usr/lib/asterisk/modules
-astvarlibdir = {home}/lib
-astdbdir = {home}/lib
-astkeydir = {home}/lib
-astdatadir = {home}/data
-astagidir = {home}/lib
-astspooldir = {home}/spool
-astrundir = {home}/run
-astlogdir = {home}/log
-[options]
-verbose = 3
-""",
+        "asterisk.conf": main_file(root, home, verbose=3),
         "modules.conf": f"[modules]\nautoload = no\n{loads}\n",
         "logger.conf": "[logfiles]\nconsole = warning,error,verbose\n",
         "rtp.conf": f"[general]\nrtpstart = {rtp_port}\nrtpend = {rtp_port + 400}\n",
@@ -357,7 +345,6 @@ disallow = all
 allow = alaw
 direct_media = no
 moh_passthrough = yes
-[phone](!)
 [phone]
 type = endpoint
 context = hotline
@@ -395,7 +382,7 @@ disallow = all
 allow = alaw
 direct_media = no
 outbound_auth = pbx
-""".replace("[phone](!)\n", ""),
+""",
         "features.conf": "[general]\n[featuremap]\natxfer => *2\n",
         "queues.conf": """[general]
 [hotline]
