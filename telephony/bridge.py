@@ -20,6 +20,7 @@ from telephony.live import LiveCall
 from telephony.pjsip import SipLibraryError, call_parameters, reason_of
 from telephony.record import Record
 from telephony.settings import Destination, TapSettings
+from telephony.silence import Silence
 from telephony.story import TRANSFER
 from telephony.transfer import ATTENDED, Exchange, Transfer
 
@@ -30,6 +31,8 @@ _CLOSE_WAIT_MS = 4000
 _TAIL_MS = 40
 """How long the recording goes on after a BYE: two frames that were under way when it came."""
 _RTP_LOOK_MS = 1000
+NEVER_HEARD = "never heard"
+"""Detail of a leg that is lost without ever having sent anything."""
 _OTHER = {Channel.CALLER: Channel.AGENT, Channel.AGENT: Channel.CALLER}
 _EVENTS = {
     FactKind.BYE: EventKind.BYE,
@@ -68,7 +71,7 @@ class Bridge:
         self._close_at: float | None = None
         self._stop_at: float | None = None
         self._ring_until = clock.now().monotonic_ms + settings.ring_timeout_s * 1000
-        self._rtp = dict.fromkeys(Channel, (0, 0.0))
+        self._silence = Silence(settings.media_lost_s, settings.media_never_s)
         self._rtp_look_at = 0.0
 
     @property
@@ -150,7 +153,7 @@ class Bridge:
                 self._record.event(leg, _EVENTS[fact.kind], fact.moment)
                 if fact.kind is FactKind.DTMF and other in self.legs:
                     self.legs[other].press(fact.detail)
-            case FactKind.GONE:
+            case FactKind.GONE | FactKind.GIVEN_UP:
                 self._gone(fact, other)
             case FactKind.BROKEN:
                 self.end(_FAILURE)
@@ -244,7 +247,7 @@ class Bridge:
             self._record.event(channel, EventKind.RESUME, moment, received=False)
         self._former.append(old)
         self.legs[channel] = new
-        self._rtp[channel] = (0, moment.monotonic_ms)
+        self._silence.begin(channel, moment.monotonic_ms)
         self._record.event(channel, EventKind.REPLACED, moment, code=_OK)
         if channel is Channel.AGENT:
             self._record.transferred(agent, moment)
@@ -252,6 +255,8 @@ class Bridge:
 
     def _answer(self, fact: Fact) -> None:
         self._answered = True
+        for channel in Channel:
+            self._silence.begin(channel, fact.moment.monotonic_ms)
         self._record.start()
         self._record.event(Channel.AGENT, EventKind.ANSWERED, fact.moment, code=_OK)
         self._say(_OK)
@@ -309,19 +314,20 @@ class Bridge:
             self._close_at = self._close_at or self._clock.now().monotonic_ms
 
     def _watch_rtp(self, now_ms: float) -> None:
-        """A leg that sent RTP and has stopped for good is lost, unless somebody holds the call."""
-        for channel, leg in self.legs.items():
-            packets, since = self._rtp[channel]
-            current = leg.packets()
-            if current != packets or leg.held or self.legs[_OTHER[channel]].held:
-                self._rtp[channel] = (current, now_ms)
-            elif packets and now_ms - since >= self._settings.media_lost_s * 1000:
-                self._record.event(channel, EventKind.MEDIA_LOST, self._clock.now())
-                self._record.stop()
-                self._ended = True
-                for each in self.legs:
-                    self._end(each)
-                return
+        """End a call of which a leg is lost; tell of one in which a side is never heard."""
+        is_open = all(leg.both_ways and not leg.held for leg in self.legs.values())
+        signs = {channel: leg.signs() for channel, leg in self.legs.items()}
+        lost = self._silence.look(signs, now_ms, open_=is_open)
+        mute = self._silence.mute(now_ms)
+        self._record.mute(mute)
+        if lost is None:
+            return
+        detail = NEVER_HEARD if self._silence.never(lost) else ""
+        self._record.event(lost, EventKind.MEDIA_LOST, self._clock.now(), detail=detail)
+        self._record.stop()
+        self._ended = True
+        for channel in self.legs:
+            self._end(channel)
 
     def _close(self) -> None:
         if self.done:

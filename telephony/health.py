@@ -52,6 +52,8 @@ class ChildHealth:
     ready: bool = False
     """Whether it listens."""
     calls: int = 0
+    mute: int = 0
+    """Those of them in which a side has sent no RTP since the answer (``media_lost_s``)."""
     draining: bool = False
     refused: int = 0
     """INVITEs turned away since the process began: strangers, overload, drain."""
@@ -126,6 +128,7 @@ class _Collector:
         for name, text, value in (
             ("up", "Whether the process listens.", lambda c: float(c.running and c.ready)),
             ("calls", "Calls under way.", lambda c: c.calls),
+            ("mute_calls", "Those in which a side was never heard.", lambda c: c.mute),
             ("refused", "INVITEs turned away since the process began.", lambda c: c.refused),
             ("restarts", "Deaths in a row.", lambda c: c.restarts),
             ("deaf", "Whether no call has come for too long.", lambda c: float(c.deaf)),

@@ -18,6 +18,7 @@ import structlog
 from calls.call import Channel, SideQuality
 from telephony.clock import Clock, Moment
 from telephony.pjsip import SipLibraryError, call_parameters, pj
+from telephony.silence import Signs
 from telephony.sip_text import holds, user_of
 
 log = structlog.get_logger()
@@ -32,6 +33,8 @@ class FactKind(Enum):
     PROGRESS = auto()
     ANSWERED = auto()
     CONFIRMED = auto()
+    GIVEN_UP = auto()
+    """The library ends the leg by itself: no refresh (RFC 4028), no ACK. GONE follows in 32 s."""
     GONE = auto()
     MEDIA = auto()
     BYE = auto()
@@ -50,7 +53,7 @@ class FactKind(Enum):
 
 
 _ANSWERED = frozenset({pj.PJSIP_INV_STATE_CONNECTING, pj.PJSIP_INV_STATE_CONFIRMED})
-_FORBIDDEN = 403
+_FORBIDDEN, _TIMEOUT = 403, 408
 _KEYS = frozenset("0123456789*#ABCD")
 _JUST_RECEIVED = (pj.PJSIP_TSX_STATE_TRYING, pj.PJSIP_TSX_STATE_COMPLETED)
 """States of a server transaction at its request: a CANCEL is answered by the library at once."""
@@ -110,11 +113,14 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.follows_redirect = False
         self.successor: Leg | None = None
         self._asker = ""
+        self._told_to_end = False
         self.answered = False
         self.quality: SideQuality | None = None
         self._clock = clock
         self.facts = facts
         self.held = False
+        self.both_ways = False
+        """Whether the last offer and answer let audio through in both directions."""
 
     def note(self, kind: FactKind, code: int = 0, detail: str = "") -> None:
         """Queue a fact at this instant."""
@@ -146,15 +152,23 @@ class Leg(pj.Call):  # type: ignore[misc]
     def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
         """The streams were made anew: at the answer, and after every re-INVITE."""
         del prm
+        info = self.getInfo()
+        self.both_ways = any(
+            info.media[index].dir == pj.PJMEDIA_DIR_ENCODING_DECODING
+            for index in range(len(info.media))
+        )
         self.note(FactKind.MEDIA)
 
     @guarded
     def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
-        """A BYE, CANCEL or re-INVITE that came from the peer."""
+        """A BYE, CANCEL or re-INVITE from the peer, and a BYE that the library sends unasked."""
         transaction = prm.e.body.tsxState
-        if transaction.type != pj.PJSIP_EVENT_RX_MSG:
-            return
         tsx = transaction.tsx
+        if transaction.type != pj.PJSIP_EVENT_RX_MSG:
+            ours = tsx.method == "BYE" and tsx.role == pj.PJSIP_ROLE_UAC
+            if ours and tsx.state == pj.PJSIP_TSX_STATE_CALLING and not self._told_to_end:
+                self.note(FactKind.GIVEN_UP, _TIMEOUT)
+            return
         source = address_of(transaction.src.rdata)
         self.peer = self.peer or source
         if tsx.method == "REFER":
@@ -239,19 +253,23 @@ class Leg(pj.Call):  # type: ignore[misc]
         info = self.getInfo()
         for index in range(len(info.media)):
             media = info.media[index]
-            if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status in (
-                pj.PJSUA_CALL_MEDIA_ACTIVE,
-                pj.PJSUA_CALL_MEDIA_REMOTE_HOLD,
+            # With both directions closed (inactive) there is a status, but no stream.
+            if (
+                media.type == pj.PJMEDIA_TYPE_AUDIO
+                and media.dir != pj.PJMEDIA_DIR_NONE
+                and media.status in (pj.PJSUA_CALL_MEDIA_ACTIVE, pj.PJSUA_CALL_MEDIA_REMOTE_HOLD)
             ):
                 return self.getAudioMedia(index)
         return None
 
-    def packets(self) -> int:
-        """RTP packets received so far in the present stream."""
+    def signs(self) -> Signs:
+        """What the present stream has received so far."""
         try:
-            return int(self.getStreamStat(0).rtcp.rxStat.pkt)
+            rtcp = self.getStreamStat(0).rtcp
         except SipLibraryError:
-            return 0
+            return Signs()
+        # What the peer reports on our stream stands with what we sent.
+        return Signs(int(rtcp.rxStat.pkt), int(rtcp.txStat.updateCount))
 
     def say(self, code: int, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Answer the peer's INVITE with a status code."""
@@ -272,6 +290,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         """Hang up, cancel or refuse, whatever the leg's state asks for."""
         if not self.alive:
             return
+        self._told_to_end = True
         try:
             self.hangup(call_parameters(code))
         except SipLibraryError:

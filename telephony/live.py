@@ -28,6 +28,8 @@ class LiveCall:
     """When the state began; for a ringing call, what the three rings count from."""
     rang: bool = False
     """Whether the agent's leg said that it rings; only its first word counts."""
+    mute: bool = False
+    """Whether a side has sent no RTP since the answer, though it was time."""
 
     def after(self, kind: EventKind, at: datetime) -> "LiveCall":
         """The call after an event of its journal; most events change nothing."""

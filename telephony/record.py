@@ -95,6 +95,14 @@ class Record:
         except TapError as error:
             log.error("not journalled", call_id=self._folder.name, error=str(error))
 
+    def mute(self, channel: Channel | None) -> None:
+        """Show on the live entry whether a side has not been heard, and log the first time."""
+        if self.live is None or self.live.mute == (channel is not None):
+            return
+        self.live = replace(self.live, mute=channel is not None)
+        if channel is not None:
+            log.warning("no RTP since the answer", call_id=self.live.call_id, leg=channel.value)
+
     def start(self) -> None:
         """Write both sides from now on."""
         self._was_recorded = True

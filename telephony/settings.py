@@ -64,7 +64,13 @@ class TapSettings(BaseModel):
         default=30,
         ge=5,
         le=600,
-        description="Without RTP for so long, a leg is lost.",
+        description="A leg that has sent RTP or RTCP and sends neither for so long is lost.",
+    )
+    media_never_s: int = Field(
+        default=300,
+        ge=5,
+        le=86_400,
+        description="The same for a leg that never sent any, from the answer on.",
     )
     session_expires_s: int = Field(default=1800, ge=90, description="Session timer (RFC 4028).")
     bypass: str = Field(

@@ -141,6 +141,7 @@ class TapSupervisor:
                 registrations=msgspec.convert(
                     child.said.get("registrations", ()), tuple[RegistrationHealth, ...]
                 ),
+                mute=sum(call.mute for call in _live(child)),
                 deaf=not child.said.get("calls")
                 and is_deaf(
                     child.said.get("last_call"),
@@ -163,11 +164,7 @@ class TapSupervisor:
 
     def live(self) -> list[LiveCall]:
         """The calls under way, as the processes last said (once a second)."""
-        return [
-            call
-            for child in self._children
-            for call in msgspec.convert(child.said.get("live", ()), tuple[LiveCall, ...])
-        ]
+        return [call for child in self._children for call in _live(child)]
 
     def pids(self) -> list[int]:
         """The process ids, of those that run."""
@@ -228,3 +225,7 @@ class TapSupervisor:
                 else:
                     child.said = said
         child.ready.set()
+
+
+def _live(child: _Child) -> tuple[LiveCall, ...]:
+    return msgspec.convert(child.said.get("live", ()), tuple[LiveCall, ...])

@@ -120,7 +120,7 @@ class SiprecSession:
                 self._ended = True
                 kind = EventKind.BYE if fact.kind is FactKind.BYE else EventKind.CANCEL
                 self._event(kind, fact.moment)
-            case FactKind.GONE:
+            case FactKind.GONE | FactKind.GIVEN_UP:
                 if not self._ended:
                     self._fail(fact.code, fact.moment)
                 # The jitter buffer still holds what was said just before the BYE.

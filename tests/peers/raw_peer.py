@@ -48,14 +48,18 @@ class RawPeer:
 
     def answer(self, method: str, lowest: int = 200) -> tuple[int, str]:
         """The next answer to a method from a status code on: the code, and the To tag."""
+        said = self.message(method, lowest)
+        to = next(line for line in said.splitlines() if line.startswith("To:"))
+        return int(said[8:11]), to.partition(";tag=")[2]
+
+    def message(self, method: str, lowest: int = 200) -> str:
+        """The next answer to a method from a status code on, whole."""
         while True:
             said = self.wire.recv(8000).decode()
             if not said.startswith("SIP/2.0 "):
                 continue
-            code = int(said[8:11])
-            if f" {method}\r\n" in said and code >= lowest:
-                to = next(line for line in said.splitlines() if line.startswith("To:"))
-                return code, to.partition(";tag=")[2]
+            if f" {method}\r\n" in said and int(said[8:11]) >= lowest:
+                return said
 
     def request(self) -> str:
         """The method of the next request that comes in."""
