@@ -50,8 +50,13 @@ class _Indexes:
     """The forbidden phrases that may be proposed from the audio alone."""
 
 
-def search(book: Phrasebook, transcript: Transcript) -> tuple[Candidate, ...]:
-    """All candidates of a call in order of their time: forbidden (agent only) and courtesy."""
+def search(
+    book: Phrasebook, transcript: Transcript, *, sound: bool = True
+) -> tuple[Candidate, ...]:
+    """All candidates of a call in order of their time: forbidden (agent only) and courtesy.
+
+    ``sound=False`` leaves out likeness of sound, to show what it is worth.
+    """
     found: list[Candidate] = []
     utterances = transcript.utterances
     for position, utterance in enumerate(utterances):
@@ -61,8 +66,10 @@ def search(book: Phrasebook, transcript: Transcript) -> tuple[Candidate, ...]:
         if utterance.channel is Channel.AGENT:
             opening = is_opening(utterances, position)
             passage = passage_of(utterances, position)
-            found += _forbidden(book, utterance, position, sentence, passage, opening=opening)
-        found += _courtesy(book, utterance, position, sentence)
+            found += _forbidden(
+                book, utterance, position, sentence, passage, opening=opening, sound=sound
+            )
+        found += _courtesy(book, utterance, position, sentence, sound=sound)
     indexes = _indexes(book)
     found += unheard(book, indexes.short, indexes.forbidden, transcript, found)
     return tuple(sorted(found, key=lambda c: (c.start_ms, c.char_start, c.phrase_id)))
@@ -99,6 +106,7 @@ def _forbidden(
     passage: str,
     *,
     opening: bool,
+    sound: bool = True,
     written_after: str | None = None,
 ) -> list[Candidate]:
     """``passage``: the utterance with its neighbours of the same side.
@@ -110,7 +118,7 @@ def _forbidden(
     matches = [
         match
         for match in _indexes(book).forbidden.find(sentence.text)
-        if fits(book, sentence, match)
+        if (sound or match.exact) and fits(book, sentence, match)
     ]
     chosen = _best_of_families(_ranked(matches), _FORBIDDEN_A_FAMILY)[:_FORBIDDEN_AN_UTTERANCE]
     found = []
@@ -136,12 +144,13 @@ def _forbidden(
 
 
 def _courtesy(
-    book: Phrasebook, utterance: Utterance, position: int, sentence: Sentence
+    book: Phrasebook, utterance: Utterance, position: int, sentence: Sentence, *, sound: bool
 ) -> list[Candidate]:
     matches = [
         match
         for match in _indexes(book).courtesy.find(sentence.text)
-        if (match.exact or _may_be_misheard(match.phrase)) and fits(book, sentence, match)
+        if (match.exact or (sound and _may_be_misheard(match.phrase)))
+        and fits(book, sentence, match)
     ]
     return [
         _candidate(utterance, position, sentence, match)

@@ -4,14 +4,18 @@ Half of the voices and half of the sentences are kept for the report: it counts 
 neither a voice nor a sentence in common with what was learnt from.
 """
 
-import json
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from calls.text import normalise
+from phrasebook.book import Phrasebook
+from phrasebook.search import search
+from phrasebook.sound import code
+from sansheng.bench.hearing import Heard
 
 _STEPS = 60
 _RIDGE = 0.05
@@ -30,28 +34,23 @@ class Observation:
     said: bool
 
 
-def observe(corpus: Path, cache: Path, limit: int) -> Iterator[Observation]:
-    """What the audio says of each call's candidates; ``cache`` keeps it, a file a call.
-
-    ``limit``: calls not yet in the cache that are listened to; 0: all.
-    """
-    from asr.engine import open_engine
-    from sansheng.settings import load
-
-    cache.mkdir(parents=True, exist_ok=True)
-    engine, heard = None, 0
-    for line in (corpus / "index.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        kept, folder = cache / f"{row['id']}.json", corpus / row["id"]
-        if not kept.is_file():
-            if (limit and heard >= limit) or not (folder / "truth.json").is_file():
+def observe(book: Phrasebook, calls: Iterable[Heard]) -> Iterator[Observation]:
+    """Every phrase that the search puts to the audio of these calls, with what was truly said."""
+    for heard in calls:
+        candidates = search(book, heard.kept.transcript)
+        for candidate, reading in zip(candidates, heard.readings(candidates), strict=True):
+            turns = [t for t in heard.call.turns if t.channel is candidate.channel]
+            if reading is None or not turns:
                 continue
-            engine = engine or open_engine(load().asr)
-            made = [asdict(o) for o in _listen(engine, folder, row["sentence"])]
-            kept.write_text(json.dumps(made), encoding="utf-8")
-            heard += 1
-        for item in json.loads(kept.read_text(encoding="utf-8")):
-            yield Observation(**item)
+            spoken = code("|".join(normalise(turn.text).text for turn in turns))
+            yield Observation(
+                call=heard.call.id,
+                sentence=heard.call.sentence,
+                voice=turns[-1].voice,
+                phrase_logprob=reading.phrase_logprob,
+                heard_logprob=reading.heard_logprob,
+                said=any(code(form) in spoken for form in book.by_id[candidate.phrase_id].forms),
+            )
 
 
 def fit(observations: Sequence[Observation]) -> NDArray[np.float64]:
@@ -111,37 +110,3 @@ def _facts(observations: Sequence[Observation]) -> NDArray[np.float64]:
 
 def _kept(name: str) -> bool:
     return zlib.crc32(name.encode()) % 2 == 1
-
-
-def _listen(engine: object, folder: Path, sentence: str) -> Iterator[Observation]:
-    from typing import Any, cast
-
-    from asr.check import check
-    from asr.ears import transcribe
-    from calls.call import Channel
-    from calls.text import normalise
-    from phrasebook.book import load
-    from phrasebook.search import search
-    from phrasebook.sound import code
-
-    ears = cast("Any", engine)
-    truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
-    recording, sides, book = folder / "call.wav", tuple(Channel), load()
-    transcript = transcribe(ears, folder.name, recording, sides)
-    candidates = search(book, transcript)
-    for candidate, reading in zip(
-        candidates, check(ears, recording, sides, transcript, candidates), strict=True
-    ):
-        turns = [t for t in truth["turns"] if t["channel"] == candidate.channel.value]
-        if reading is None or not turns:
-            continue
-        spoken = code("|".join(normalise(t["text"]).text for t in turns))
-        phrase = book.by_id[candidate.phrase_id]
-        yield Observation(
-            call=folder.name,
-            sentence=sentence,
-            voice=turns[-1]["voice"],
-            phrase_logprob=reading.phrase_logprob,
-            heard_logprob=reading.heard_logprob,
-            said=any(code(form) in spoken for form in phrase.forms),
-        )

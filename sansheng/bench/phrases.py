@@ -3,108 +3,145 @@
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from calls.call import Channel
+from calls.errors import SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from phrasebook.book import Phrasebook
+    from sansheng.bench.hearing import Heard
+    from sansheng.bench.outcomes import Outcome
 
 app = typer.Typer()
 
 _PHRASES = 1000
 """Phrases of the speed figure, whatever the size of the site's phrasebook."""
 _SPEED_S = 2.0
+_ALL = "nothing"
 
 
-@app.command(epilog="Examples:  sansheng bench phrases --limit 60")
+@app.command(
+    epilog="Examples:  sansheng bench phrases --limit 60    |    "
+    "sansheng bench phrases --corpus corpus --cache heard"
+)
 def phrases(
     corpus: Annotated[
         Path | None,
         typer.Option(help="Folder of spoken test calls made before; none: they are made now."),
     ] = None,
-    limit: Annotated[int, typer.Option(help="Calls at most; 0: all.")] = 0,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps what was heard, so that no call is heard twice."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Calls at most; 0: all.")] = 0,
 ) -> None:
     """Transcribe, search, check and decide spoken sentences whose truth is known.
 
-    Prints one JSON object: recall, false_fail_rate, review_rate (of harmless sentences),
-    utterances_per_s (text search, one core, 1,000 phrases), spoken_violations, spoken_harmless,
-    search_ms (CPU for an agent's utterance: text, sound and meaning), check_share.
+    Prints one JSON object: recall, false_fail_rate, review_rate (of harmless sentences), the same
+    without each part of the search (without), at other thresholds (curve) and by voice, speed, SNR
+    and level (by); utterances_per_s (text search, one core, 1,000 phrases), search_ms (CPU for an
+    agent's utterance), check_share. Tables for people go to the error stream.
     """
-    speed = _search_speed()
+    from rich.console import Console
+
+    from phrasebook.book import load
+    from sansheng.bench.hearing import hear
+    from sansheng.bench.outcomes import LEFT_OUT, as_it_is, bands, curves, judge
+
+    speed, book = _search_speed(), load()
     with tempfile.TemporaryDirectory(prefix="sansheng-bench-") as made:
-        figures = _listen(_readings(corpus, Path(made), limit))
-    typer.echo(json.dumps({**figures, "utterances_per_s": speed}))
-
-
-def _readings(corpus: Path | None, made: Path, limit: int) -> Iterator[tuple[Path, str, bool]]:
-    """Folder, the speaker, and whether its sentence is a violation, of each spoken call."""
-    if corpus is None:
-        from voices.corpus import build
-
-        for reading in build(made, limit=limit or None):
-            yield made / reading.id, reading.speaker.value, bool(reading.family)
-        return
-    taken = 0
-    for line in (corpus / "index.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        if limit and taken >= limit:
-            return
-        if (corpus / row["id"] / "truth.json").is_file():
-            taken += 1
-            yield corpus / row["id"], row["speaker"], bool(row["family"])
-
-
-def _listen(readings: Iterator[tuple[Path, str, bool]]) -> dict[str, Any]:
-    from asr.check import check
-    from asr.ears import transcribe
-    from asr.engine import open_engine
-    from calls.call import Channel
-    from calls.hit import Kind, Status
-    from phrasebook.book import load as load_book
-    from phrasebook.search import search
-    from phrasebook.verdict import decide
-    from sansheng.settings import load
-
-    book, engine, sides = load_book(), open_engine(load().asr), tuple(Channel)
-    count = dict.fromkeys(("violations", "found", "failed", "harmless", "accused", "reviewed"), 0)
-    hearing = checking = searching = 0.0
-    utterances = 0
-    for folder, speaker, bad in readings:
-        recording = folder / "call.wav"
-        started = time.perf_counter()
-        transcript = transcribe(engine, folder.name, recording, sides)
-        heard = time.perf_counter()
-        if not utterances:
-            search(book, transcript)  # builds the indexes and loads the meaning
-        spent = time.process_time()
-        candidates = search(book, transcript)
-        searching += time.process_time() - spent
-        utterances += sum(u.channel is Channel.AGENT for u in transcript.utterances)
-        before = time.perf_counter()
-        answers = check(engine, recording, sides, transcript, candidates)
-        checking += time.perf_counter() - before
-        hearing += heard - started
-        hits = [
-            hit
-            for hit in decide(book, transcript, candidates, answers)
-            if hit.candidate.kind is Kind.FORBIDDEN
-        ]
-        failed = any(hit.status is Status.FAIL for hit in hits)
-        bad = bad and speaker == Channel.AGENT
-        count["violations" if bad else "harmless"] += 1
-        count["failed" if bad else "accused"] += failed
-        count["found" if bad else "reviewed"] += bool(hits) and (bad or not failed)
-    return {
-        "recall": _share(count["found"], count["violations"]),
-        "fail_share": _share(count["failed"], count["violations"]),
-        "false_fail_rate": _share(count["accused"], count["harmless"]),
-        "review_rate": _share(count["reviewed"], count["harmless"]),
-        "spoken_violations": count["violations"],
-        "spoken_harmless": count["harmless"],
-        "search_ms": round(1000 * searching / utterances, 2) if utterances else None,
-        "check_share": round(checking / hearing, 4) if hearing else None,
+        spoken = corpus or _make(Path(made), limit)
+        heard = list(hear(book, spoken, cache or Path(made) / "heard", limit=limit))
+    if not heard:
+        raise SettingsError(f"{spoken} holds no call", remedy="make some: sansheng voices corpus")
+    parts = {_ALL: judge(book, heard, as_it_is)}
+    parts |= {name: judge(book, heard, view) for name, view in LEFT_OUT.items()}
+    by_threshold, by_band = curves(book, heard), bands(book, heard)
+    console = Console(stderr=True, highlight=False)
+    _print(console, "left out", parts)
+    for name, values in (by_threshold | by_band).items():
+        _print(console, name, values)
+    whole = parts[_ALL].figures()
+    figures = {
+        **{k: whole[k] for k in ("recall", "fail_share", "false_fail_rate", "review_rate")},
+        "spoken_violations": whole["violations"],
+        "spoken_harmless": whole["harmless"],
+        "search_ms": _search_ms(book, heard),
+        "check_share": _check_share(heard),
+        "utterances_per_s": speed,
+        "without": {name: parts[name].figures() for name in LEFT_OUT},
+        "curve": _plain(by_threshold),
+        "by": _plain(by_band),
     }
+    typer.echo(json.dumps(figures, ensure_ascii=False))
+
+
+def _make(folder: Path, limit: int) -> Path:
+    from voices.corpus import build
+
+    for _ in build(folder, limit=limit or None):
+        pass
+    return folder
+
+
+def _print(console: "Console", title: str, rows: "Mapping[Any, Outcome]") -> None:
+    """A table of outcomes as shares with their counts, and the worst that chance allows."""
+    from rich import box
+    from rich.table import Table
+
+    from scoring.calibration import share
+
+    columns = (title, "found", "failed", "false fail", "at most", "false review")
+    table = Table(*columns, box=box.SIMPLE)
+    for name, outcome in rows.items():
+        o = outcome
+        table.add_row(
+            str(name),
+            _counted(o.found, o.violations),
+            _counted(o.failed, o.violations),
+            _counted(o.accused, o.harmless),
+            f"{share(o.accused, o.harmless).high:.3f}",
+            _counted(o.reviewed, o.harmless),
+        )
+    console.print(table)
+
+
+def _counted(part: int, whole: int) -> str:
+    return f"{part}/{whole} {part / whole:.3f}" if whole else "none"
+
+
+def _plain(split: "Mapping[str, Mapping[Any, Outcome]]") -> dict[str, Any]:
+    return {
+        kind: {str(name): outcome.figures() for name, outcome in rows.items()}
+        for kind, rows in split.items()
+    }
+
+
+def _search_ms(book: "Phrasebook", calls: "Sequence[Heard]") -> float | None:
+    """CPU milliseconds of the search, with meaning, for one of the agent's utterances."""
+    from phrasebook.search import search
+
+    search(book, calls[0].kept.transcript)  # builds the indexes and loads the meaning
+    spent = time.process_time()
+    for heard in calls:
+        search(book, heard.kept.transcript)
+    spent = time.process_time() - spent
+    utterances = sum(len(heard.kept.transcript.of(Channel.AGENT)) for heard in calls)
+    return round(1000 * spent / utterances, 2) if utterances else None
+
+
+def _check_share(calls: "Sequence[Heard]") -> float | None:
+    """Time of the audio check beside that of the transcription, as when the calls were heard."""
+    hearing = sum(heard.kept.transcribe_s for heard in calls)
+    return round(sum(heard.kept.check_s for heard in calls) / hearing, 4) if hearing else None
 
 
 def _search_speed() -> int:
@@ -129,7 +166,3 @@ def _search_speed() -> int:
             index.find(normalise(text).text)
         done += len(texts)
     return round(done / spent)
-
-
-def _share(part: int, whole: int) -> float | None:
-    return round(part / whole, 4) if whole else None

@@ -172,19 +172,19 @@ def explain(
 def calibrate(
     corpus: Annotated[Path, typer.Argument(help="Folder made by `sansheng voices corpus`.")],
     cache: Annotated[Path, typer.Option(help="Folder that keeps what was heard.")],
-    limit: Annotated[int, typer.Option(help="New calls to listen to; 0: all.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Calls at most; 0: all.")] = 0,
 ) -> None:
     """Fit "was it said?" on spoken calls with known truth; report on unseen voices and sentences.
 
     Prints one JSON object; curves are rows of threshold, said found, unsaid taken as said.
     """
+    from phrasebook.book import load as load_book
     from sansheng.bench.calibration import observe, report
+    from sansheng.bench.hearing import hear
 
-    if not (corpus / "index.jsonl").is_file():
-        raise PhrasebookError(
-            f"{corpus} holds no index.jsonl", remedy="make it: sansheng voices corpus -o FOLDER"
-        )
-    typer.echo(jsonlib.dumps(report(list(observe(corpus, cache, limit)))))
+    book = load_book()
+    found = observe(book, hear(book, corpus, cache, limit=limit))
+    typer.echo(jsonlib.dumps(report(list(found))))
 
 
 def _share(part: int, whole: int) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from calls.errors import PhrasebookError
+from calls.errors import PhrasebookError, SettingsError
 from sansheng.commands.phrases import app
+from tests.sansheng.spoken import VOICES, Spoken, knowing_engine, make_corpus
 
 run = CliRunner().invoke
 
@@ -69,27 +70,20 @@ def test_list_names_the_families() -> None:
     assert isinstance(run(app, ["list", "--family", "X"]).exception, PhrasebookError)
 
 
-def test_calibrate_learns_from_what_was_heard(tmp_path: Path) -> None:
-    corpus, cache = tmp_path / "corpus", tmp_path / "heard"
-    corpus.mkdir()
-    cache.mkdir()
-    names = [f"s{number}-0" for number in range(40)]
-    (corpus / "index.jsonl").write_text(
-        "".join(json.dumps({"id": n, "sentence": n}) + "\n" for n in names), encoding="utf-8"
-    )
-    for position, name in enumerate(names):
-        said = position % 4 < 2
-        seen = {
-            "call": name,
-            "sentence": name,
-            "voice": f"v{position % 10}",
-            "phrase_logprob": -1.0 if said else -6.0,
-            "heard_logprob": -0.8,
-            "said": said,
-        }
-        (cache / f"{name}.json").write_text(json.dumps([seen]), encoding="utf-8")
-    out = json.loads(run(app, ["calibrate", str(corpus), "--cache", str(cache)]).stdout)
-    assert (out["observations"], out["said"]) == (40, 20)
+def test_calibrate_learns_from_what_was_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = [
+        Spoken(f"s{n}", "我要下班啦", family="F_off_duty", voice=VOICES[n % 5]) for n in range(40)
+    ]
+    unsaid = [Spoken(f"u{n}", "我要下半碗面条", voice=VOICES[n % 5]) for n in range(40)]
+    corpus, cache = make_corpus(tmp_path, [*said, *unsaid])
+    command = ["calibrate", str(corpus), "--cache", str(cache)]
+    for engine, limit in ((knowing_engine("我要下班啦"), 40), (knowing_engine(), 0)):
+        monkeypatch.setattr("asr.engine.open_engine", lambda _, engine=engine: engine)
+        result = run(app, [*command, "--limit", str(limit)])
+    out = json.loads(result.stdout)
+    assert out["observations"] > out["said"] > 0
     assert 0 < out["unseen_said"] < out["unseen"]
     _, found, false = next(row for row in out["curve_fit"] if row[0] == 0.5)
     assert (found, false) == (1.0, 0.0)
@@ -97,5 +91,5 @@ def test_calibrate_learns_from_what_was_heard(tmp_path: Path) -> None:
 
 def test_calibrate_names_what_is_missing(tmp_path: Path) -> None:
     result = run(app, ["calibrate", str(tmp_path), "--cache", str(tmp_path / "heard")])
-    assert isinstance(result.exception, PhrasebookError)
+    assert isinstance(result.exception, SettingsError)
     assert "holds no index.jsonl" in str(result.exception)
