@@ -18,6 +18,7 @@ import structlog
 from calls import wav
 from calls.errors import TapError
 from calls.handover import Spool
+from telephony.back_off import BackOff
 from telephony.feed.feed import Feed
 from telephony.feed.health import FeedHealth
 from telephony.finish import finish_live
@@ -27,8 +28,6 @@ from telephony.settings import TapSettings
 
 log = structlog.get_logger()
 
-_BACK_OFF_S = (0.2, 0.5, 1, 2, 5, 10, 30)
-_STEADY_S = 60
 _READY_S = 20
 _LOOK_S = 0.1
 _GRACE_S = 10
@@ -43,7 +42,7 @@ class _Child:
     failure: str = ""
     remedy: str = ""
     said: dict[str, Any] = field(default_factory=dict)
-    restarts: int = 0
+    back_off: BackOff = field(default_factory=BackOff)
     started: float = 0.0
     due: float = 0.0
 
@@ -137,7 +136,7 @@ class TapSupervisor:
                 port=self.settings.port + child.index,
                 running=child.process is not None and child.process.poll() is None,
                 ready=child.ready.is_set() and not child.failure,
-                restarts=child.restarts,
+                restarts=child.back_off.deaths,
                 registrations=msgspec.convert(
                     child.said.get("registrations", ()), tuple[RegistrationHealth, ...]
                 ),
@@ -182,14 +181,14 @@ class TapSupervisor:
 
     def _bury(self, child: _Child, now: float) -> None:
         assert child.process is not None
-        if now - child.started > _STEADY_S:
-            child.restarts = 0
-        wait = _BACK_OFF_S[min(child.restarts, len(_BACK_OFF_S) - 1)]
+        wait_s = child.back_off.died(now - child.started)
         log.error(
-            "tap process died", index=child.index, code=child.process.returncode, restart_in_s=wait
+            "tap process died",
+            index=child.index,
+            code=child.process.returncode,
+            restart_in_s=wait_s,
         )
-        child.process, child.due, child.said = None, now + wait, {}
-        child.restarts += 1
+        child.process, child.due, child.said = None, now + wait_s, {}
 
     def _launch(self, child: _Child) -> None:
         child.ready.clear()
