@@ -3,9 +3,12 @@
 Read tolerantly, because clients differ: any namespace prefix, ``id`` or ``participant_id``,
 ``send`` in an association or in the participant itself (the drafts), times of 1970 from a client
 without a clock. Read guardedly, because it comes from the network: no DTD, no entities, bounded
-size, depth and number of elements.
+size, depth and number of elements. Octets that are no text in its encoding are shown as U+FFFD,
+for a name cut in the middle of a character must not cost the call its sides.
 """
 
+import codecs
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from xml.parsers import expat
@@ -18,6 +21,17 @@ MAX_DEPTH = 40
 FIRST_CREDIBLE_YEAR = 2000
 """A time before it comes from a client that does not know the time (Sonus sends 1970)."""
 
+_DECLARED = re.compile(rb"""^<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._-]+)""", re.IGNORECASE)
+_ENCODINGS = {
+    b"": "utf-8",
+    b"utf-8": "utf-8",
+    b"utf8": "utf-8",
+    b"gb2312": "gb18030",
+    b"gbk": "gb18030",
+    b"gb18030": "gb18030",
+    b"big5": "big5",
+}
+"""Declared encoding to the codec that reads it; any other is left to the XML parser."""
 _ID_KEYS = ("participant_id", "stream_id", "session_id", "id")
 _CALL_ID_TAGS = frozenset({"callid", "call-id", "gcid", "ucid", "sipsessionid"})
 
@@ -131,7 +145,7 @@ def read_metadata(raw: bytes) -> Metadata:
         sessions=tuple(sessions),
         started_at=started,
         call_ids=tuple(dict.fromkeys(call_ids)),
-        raw=raw.decode("utf-8", "replace"),
+        raw=_as_text(raw) or raw.decode("utf-8", "replace"),
     )
 
 
@@ -193,6 +207,15 @@ class _Node:
         return found
 
 
+def _as_text(raw: bytes) -> str | None:
+    """A document without a broken character; None where its encoding is left to the parser."""
+    declared = _DECLARED.match(raw.lstrip())
+    encoding = _ENCODINGS.get(declared[1].lower() if declared else b"")
+    if encoding is None or raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None
+    return raw.decode(encoding, "replace")
+
+
 class _RefusedError(Exception):
     """Raised inside the parser, whose callbacks have no other way to stop it."""
 
@@ -224,7 +247,8 @@ def _parse(raw: bytes) -> _Node:
         raise _RefusedError("it has a DTD, which metadata never needs")
 
     # Without namespaces: an undeclared prefix is then no error, and prefixes are cut off anyway.
-    parser = expat.ParserCreate()
+    text = _as_text(raw)
+    parser = expat.ParserCreate(None if text is None else "utf-8")
     parser.buffer_text = True
     parser.StartElementHandler = start
     parser.EndElementHandler = end
@@ -232,7 +256,7 @@ def _parse(raw: bytes) -> _Node:
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     try:
-        parser.Parse(raw.strip(), True)
+        parser.Parse(raw.strip() if text is None else text.strip().encode(), True)
     except (expat.ExpatError, LookupError, ValueError, _RefusedError) as error:
         why = str(error) if isinstance(error, _RefusedError) else "it is no well-formed XML"
         raise TapError(

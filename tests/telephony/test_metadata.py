@@ -113,6 +113,35 @@ def test_hostile_or_broken_metadata_is_refused_in_words(text: str) -> None:
         read_metadata(text.encode())
 
 
+BROKEN = b"""<recording><participant id="A"><nameID aor="sip:8012@agents.example">
+<name>%b</name></nameID><send>s</send></participant>
+<stream stream_id="s"><label>%b</label></stream></recording>"""
+
+
+def test_octets_that_are_no_text_cost_no_side_and_are_shown_as_such() -> None:
+    name = "王丽".encode()[:-1] + b"\xff"
+    metadata = read_metadata(BROKEN % (name, b"1\xc3"))
+    assert [p.user for p in metadata.senders("1\ufffd")] == ["8012"]
+    assert metadata.participants[0].name == "王\ufffd\ufffd"
+    assert "王\ufffd\ufffd" in metadata.raw
+    sdp = b"v=0\r\nm=audio 4000 RTP/AVP 8\r\na=label:1\xc3\r\n"
+    assert [line.label for line in media_lines(sdp)] == ["1\ufffd"]
+
+
+@pytest.mark.parametrize("encoding", ["GB2312", "gbk", "GB18030", "Big5", "UTF-8"])
+def test_a_chinese_name_is_read_in_the_encoding_declared(encoding: str) -> None:
+    head = f"<?xml version='1.0' encoding='{encoding}' standalone='yes'?>\n".encode()
+    metadata = read_metadata(head + BROKEN % ("王小明".encode(encoding), b"1"))
+    assert metadata.participants[0].name == "王小明"
+    assert [p.user for p in metadata.senders("1")] == ["8012"]
+    assert "王小明" in metadata.raw
+
+
+def test_utf_16_is_left_to_the_parser() -> None:
+    text = (BROKEN % (b"Wang", b"1")).decode()
+    assert read_metadata(text.encode("utf-16")).participants[0].name == "Wang"
+
+
 def test_an_overlong_message_is_refused() -> None:
     with pytest.raises(TapError, match="over the limit"):
         read_message(b"x" * 300_000)

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -298,64 +297,6 @@ def test_a_killed_session_is_closed_with_what_was_recorded(
     assert not call.recording.complete
     assert call.recording.channels == (CALLER, AGENT)
     assert wav.inspect(folder / call.recording.path).duration_ms > 1000
-
-
-def invite_of(path: Path, tap: Tap, port: int, rtp: list[int]) -> bytes:
-    """A vendor's offer as the INVITE that it came in, with our addresses put in for theirs."""
-    text = path.read_text()
-    body = text[text.index("\n--") + 1 :]
-    boundary = body.splitlines()[0].removeprefix("--")
-    body = re.sub(r"\bX\.X\.X\.X\b|IN IP4 [\d.]+", "IN IP4 127.0.0.1", body)
-    body = body.replace("IN IP4 IN IP4", "IN IP4")
-    ports = iter(rtp)
-    body = re.sub(r"m=audio \d+", lambda _: f"m=audio {next(ports)}", body)
-    body = body.replace("\r\n", "\n").replace("\n", "\r\n")
-    head = (
-        f"INVITE {tap.uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{port}\r\n"
-        f"Max-Forwards: 70\r\nFrom: <sip:src@127.0.0.1:{port}>;tag=a{port}\r\nTo: <{tap.uri}>\r\n"
-        f"Contact: <sip:src@127.0.0.1:{port}>;+sip.src\r\nCall-ID: offer-{port}\r\n"
-        "CSeq: 1 INVITE\r\nRequire: siprec\r\n"
-        f"Content-Type: multipart/mixed;boundary={boundary}\r\n"
-        f"Content-Length: {len(body.encode())}\r\n\r\n"
-    )
-    return (head + body).encode()
-
-
-@pytest.mark.parametrize("path", sorted(DATA.glob("*.txt")), ids=lambda p: p.stem.split("__")[1])
-def test_every_vendors_offer_is_answered_with_its_labels(tap_of: TapOf, path: Path) -> None:
-    tap = tap_of(siprec=RULE)
-    [port, *rtp] = free_ports(3)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.bind(("127.0.0.1", port))
-        client.settimeout(10)
-
-        def send(text: str) -> None:
-            client.sendto(text.encode(), ("127.0.0.1", tap.settings.port))
-
-        client.sendto(invite_of(path, tap, port, rtp), ("127.0.0.1", tap.settings.port))
-        while (answer := client.recv(65535).decode()).startswith("SIP/2.0 100"):
-            pass
-        assert answer.startswith("SIP/2.0 200"), answer.splitlines()[0]
-        sdp = answer[answer.index("\r\n\r\n") :]
-        wanted = re.findall(r"a=label:\S+", path.read_text())
-        assert re.findall(r"a=label:\S+", sdp) == wanted
-        assert sdp.count("a=recvonly") == len(wanted)
-        assert ";+sip.srs" in answer
-        tag = re.search(r"^To:.*(;tag=\S+)", answer, re.MULTILINE)
-        assert tag is not None
-        dialog = (
-            f"From: <sip:src@127.0.0.1:{port}>;tag=a{port}\r\nTo: <{tap.uri}>{tag[1]}\r\n"
-            f"Call-ID: offer-{port}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n"
-        )
-        via = f"Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{port}"
-        send(f"ACK {tap.uri} SIP/2.0\r\n{via}a\r\nCSeq: 1 ACK\r\n{dialog}\r\n")
-        send(f"BYE {tap.uri} SIP/2.0\r\n{via}b\r\nCSeq: 2 BYE\r\n{dialog}\r\n")
-        while "CSeq: 2 BYE" not in client.recv(65535).decode():
-            pass
-    [(call, folder)] = tap.recorded()
-    assert call.pbx_call_id == f"offer-{port}"
-    assert call.ended_by is EndedBy.UNKNOWN
-    assert (folder / "metadata-1.xml").stat().st_size > 100
 
 
 def test_a_call_that_is_no_siprec_is_bridged_as_ever(
