@@ -72,11 +72,18 @@ def is_whole(book: Phrasebook, sentence: Sentence, match: Match) -> bool:
     )
 
 
-def stands_alone(book: Phrasebook, text: str, start: int, end: int) -> bool:
-    """Whether characters ``start:end`` are all of a text, fillers and particles aside."""
-    return _only(normalise(text[:start]).text, book.leading_fillers) and _only(
-        normalise(text[end:]).text, book.final_particles
-    )
+def is_most(book: Phrasebook, text: str, start: int, end: int) -> bool:
+    """Whether characters ``start:end`` are a clause that is at least half of a text.
+
+    Fillers and particles aside; a text without marks is one clause.
+    """
+    before, after = normalise(text[:start]).text, normalise(text[end:]).text
+    if _only(before, book.leading_fillers) and _only(after, book.final_particles):
+        return True
+    sentence = read_sentence(text)
+    edges = len(before), len(sentence.text) - len(after)
+    clause = edges[0] in sentence.starts and edges[1] in sentence.ends
+    return clause and 2 * (edges[1] - edges[0]) >= len(sentence.text)
 
 
 def fits(book: Phrasebook, sentence: Sentence, match: Match) -> bool:

@@ -3,13 +3,14 @@
 Generous on purpose: the audio check decides. Pure: the same transcript gives the same candidates.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from calls.call import Channel
 from calls.hit import Candidate, Hit, Kind
 from calls.speech import Transcript, Utterance
+from calls.text import normalise
 from phrasebook import meaning as meaning_model
 from phrasebook import verdict
 from phrasebook.book import Phrase, Phrasebook
@@ -28,7 +29,7 @@ from phrasebook.context import (
     read_sentence,
 )
 from phrasebook.index import Match, PhraseIndex
-from phrasebook.unheard import is_short, unheard
+from phrasebook.unheard import is_doubted, is_short, unheard
 
 _FORBIDDEN_A_FAMILY = 2
 _FORBIDDEN_AN_UTTERANCE = 5
@@ -63,13 +64,18 @@ def search(
         sentence = read_sentence(utterance.text, pauses_of(utterance))
         if not sentence.text:
             continue
+        courtesy = _courtesy(book, utterance, position, sentence, sound=sound)
         if utterance.channel is Channel.AGENT:
-            opening = is_opening(utterances, position)
-            passage = passage_of(utterances, position)
             found += _forbidden(
-                book, utterance, position, sentence, passage, opening=opening, sound=sound
+                book,
+                utterance,
+                position,
+                sentence,
+                _readings(utterance, passage_of(utterances, position), courtesy),
+                opening=is_opening(utterances, position),
+                sound=sound,
             )
-        found += _courtesy(book, utterance, position, sentence, sound=sound)
+        found += courtesy
     indexes = _indexes(book)
     found += unheard(book, indexes.short, indexes.forbidden, transcript, found)
     return tuple(sorted(found, key=lambda c: (c.start_ms, c.char_start, c.phrase_id)))
@@ -87,7 +93,7 @@ def check_text(book: Phrasebook, speaker: Channel, text: str, prev: str = "") ->
     if not sentence.text:
         return ()
     opening = not prev.strip()
-    candidates = _forbidden(book, utterance, 0, sentence, text, opening=opening, written_after=prev)
+    candidates = _forbidden(book, utterance, 0, sentence, (), opening=opening, written_after=prev)
     return verdict.decide_text(candidates)
 
 
@@ -103,13 +109,13 @@ def _forbidden(
     utterance: Utterance,
     position: int,
     sentence: Sentence,
-    passage: str,
+    readings: Sequence[str],
     *,
     opening: bool,
     sound: bool = True,
     written_after: str | None = None,
 ) -> list[Candidate]:
-    """``passage``: the utterance with its neighbours of the same side.
+    """``readings``: how else recognised speech may be read (``_readings``).
 
     ``written_after``: the turn before a text that is what was said, so that likeness of sound alone
     is no evidence; None for recognised text.
@@ -139,7 +145,7 @@ def _forbidden(
                     guards += (HARMLESS,)
         found.append(replace(candidate, guards=guards))
     if not found or not (as_written or any(c.by == "text" for c in found)):
-        found += _by_meaning(book, utterance, position, passage, written_after)
+        found += _by_meaning(book, utterance, position, readings, written_after)
     return found
 
 
@@ -170,13 +176,13 @@ def _by_meaning(
     book: Phrasebook,
     utterance: Utterance,
     position: int,
-    passage: str,
+    readings: Sequence[str],
     written_after: str | None,
 ) -> list[Candidate]:
     """A whole sentence that reads like a violation, though no listed words are in it.
 
-    A recognised utterance may be a part of a sentence: then its passage must read so too. What was
-    said in another language has no meaning in Mandarin characters.
+    Recognised speech must read so in all its ``readings``, and more surely where the recogniser
+    doubts its own text. What was said in another language has no meaning in Mandarin characters.
     """
     if utterance.language != _MANDARIN and utterance.language_probability >= _SURELY:
         return []
@@ -184,10 +190,12 @@ def _by_meaning(
         least = book.thresholds.meaning_review
         likelihood = meaning_model.likelihood(utterance.text, written_after)
     else:
-        least = book.thresholds.meaning_heard
+        limits = book.thresholds
+        least = limits.meaning_doubted if is_doubted(utterance) else limits.meaning_heard
         likelihood = meaning_model.likelihood_heard(utterance.text)
-        if likelihood is not None and likelihood >= least and passage != utterance.text:
-            likelihood = min(likelihood, meaning_model.likelihood_heard(passage) or 0.0)
+        for reading in readings:
+            if likelihood is not None and likelihood >= least:
+                likelihood = min(likelihood, meaning_model.likelihood_heard(reading) or 0.0)
     if likelihood is None or likelihood < least:
         return []
     family = meaning_model.family(utterance.text, written_after or "")
@@ -210,6 +218,21 @@ def _by_meaning(
             by="meaning",
         )
     ]
+
+
+def _readings(utterance: Utterance, passage: str, courtesy: Iterable[Candidate]) -> tuple[str, ...]:
+    """How else an utterance may be read than alone and as it was heard.
+
+    It may be a part of the sentence that it makes with its neighbours (``passage``), and what
+    sounds like courtesy may be misheard courtesy.
+    """
+    text = utterance.text
+    polite = (
+        text[: c.char_start] + normalise(c.phrase).text + text[c.char_end :]
+        for c in courtesy
+        if c.by == "sound"
+    )
+    return tuple(dict.fromkeys(reading for reading in (passage, *polite) if reading != text))
 
 
 def _candidate(utterance: Utterance, position: int, sentence: Sentence, match: Match) -> Candidate:

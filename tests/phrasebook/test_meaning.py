@@ -110,6 +110,41 @@ def test_a_part_of_a_harmless_sentence_is_not_raised(
     assert raised == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("log_probability", "likelihood", "raised"),
+    [(-0.1, 0.7, True), (-0.1, 0.5, False), (-0.9, 0.7, False), (-0.9, 0.95, True)],
+)
+def test_text_that_the_recogniser_doubts_must_read_worse(
+    book: Phrasebook,
+    make_call: Callable[..., Transcript],
+    monkeypatch: pytest.MonkeyPatch,
+    log_probability: float,
+    likelihood: float,
+    raised: bool,
+) -> None:
+    monkeypatch.setattr(meaning, "likelihood_heard", lambda _: likelihood)
+    call = make_call(*BEFORE, ("agent", MISHEARD))
+    doubted = replace(call.utterances[-1], log_probability=log_probability)
+    call = replace(call, utterances=(*call.utterances[:-1], doubted))
+    assert any(c.by == "meaning" and c.utterance == 2 for c in search(book, call)) is raised
+
+
+def test_misheard_courtesy_is_read_as_courtesy_too(
+    book: Phrasebook, make_call: Callable[..., Transcript], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = "然后您就等了"
+    read: list[str] = []
+
+    def likelihood(text: str) -> float:
+        read.append(text)
+        return 0.2 if "久等了" in text else 0.99
+
+    monkeypatch.setattr(meaning, "likelihood_heard", likelihood)
+    found = search(book, make_call(*BEFORE, ("agent", heard)))
+    assert "然后您久等了" in read
+    assert not [c for c in found if c.by == "meaning" and c.heard == heard]
+
+
 def test_meaning_raises_review_only(book: Phrasebook) -> None:
     hits = check_text(book, Channel.AGENT, "您这话比裹脚布还长，我没工夫听")
     assert {h.status for h in hits if h.candidate.by == "meaning"} <= {Status.REVIEW}

@@ -120,3 +120,49 @@ def test_meaning_stands_where_the_audio_refutes_words_and_yields_where_it_does_n
     borne_out = decide(book, call, [alike, meant], [reading(0.99), None])
     assert [(h.candidate.by, h.status) for h in refuted] == [("meaning", Status.REVIEW)]
     assert [(h.candidate.by, h.status) for h in borne_out] == [("sound", Status.FAIL)]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "score", "probability", "raised"),
+    [
+        ("快点，我这里正忙呢！", 0.86, 0.2, True),
+        ("快点，我这里正忙呢！", 0.84, 0.2, False),
+        ("快点，我这里正忙呢！", 0.86, 0.05, False),
+        ("不归我管", 0.95, 0.2, False),
+    ],
+)
+def test_a_long_phrase_but_for_a_syllable_needs_less_of_the_audio(
+    book: Phrasebook,
+    call: Transcript,
+    rude: Candidate,
+    phrase: str,
+    score: float,
+    probability: float,
+    raised: bool,
+) -> None:
+    listed = next(p for p in book.phrases if p.text == phrase)
+    near = replace(rude, by="sound", phrase_id=listed.id, phrase=phrase, score=score)
+    found = judge(book, call, near, reading(probability))
+    assert found == ([(Status.REVIEW, "low_probability")] if raised else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("不兴，就是不行", Status.FAIL),
+        ("不管，就是不行", Status.FAIL),
+        ("您提交的不兴，就是不行", Status.REVIEW),
+    ],
+)
+def test_a_listed_clause_that_is_most_of_what_was_said_stands(
+    book: Phrasebook,
+    make_call: MakeCall,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    status: Status,
+) -> None:
+    monkeypatch.setattr("phrasebook.meaning.likelihood_heard", lambda _: 0.1)
+    said = make_call(("agent", "您好，请讲"), ("caller", "能办吗"), ("agent", text))
+    candidates = [c for c in search(book, said) if c.phrase == "就是不行"]
+    hits = decide(book, said, candidates, [reading(0.99)])
+    assert [hit.status for hit in hits] == [status]
