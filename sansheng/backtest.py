@@ -10,7 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from calls.call import Call
 from calls.codec import from_json
@@ -30,8 +30,8 @@ from warehouse.query import run as query
 
 ALL = "true"
 """The condition that takes every call."""
-PAGE = 1000
-"""Calls read from the warehouse at once."""
+PAGE = 2048
+"""Calls read from the warehouse at once: what DuckDB decodes at once."""
 _AHEAD = 2
 """Pages in work for each process: bounds the memory."""
 _MAX_ROWS = 10_000_000
@@ -85,30 +85,56 @@ def count(path: Path, socket: Path | None, days: str = ALL) -> int:
     return int(_ask(f"SELECT count(*) FROM v_calls v WHERE {days}", path, socket)[0][0])
 
 
-def pages(path: Path, socket: Path | None, days: str = ALL) -> Iterator[list[Row]]:
-    """The stored calls in pages, whether or not the service runs."""
-    people = _people(path, socket)
-    # Without a choice of days the calls need not be looked at: a page then costs its own rows.
-    chosen = f" AND r.call_id IN (SELECT call_id FROM v_calls v WHERE {days})"
-    chosen = "" if days == ALL else chosen
-    (last,) = _ask("SELECT coalesce(max(rowid), -1) FROM records", path, socket)[0]
-    for first in range(0, int(last) + 1, PAGE):
+class Page(Protocol):
+    """Some stored calls. The process that scores them reads them: rows travel between none."""
+
+    def read(self) -> list[Row]:
+        """The calls; WarehouseError where the warehouse does not give them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The calls that lie at ``first`` and on in the table of records, one page of them."""
+
+    path: Path
+    socket: Path | None
+    days: str
+    first: int
+
+    def read(self) -> list[Row]:
+        """The calls with people's rulings, whether or not the service runs."""
+        inside = f"r.rowid >= {self.first} AND r.rowid < {self.first + PAGE}"
+        if self.days != ALL:
+            inside += f" AND r.call_id IN (SELECT call_id FROM v_calls v WHERE {self.days})"
+        people: dict[str, dict[str, str]] = {}
+        for call_id, rule, status in _ask(
+            "SELECT v.call_id, v.rule, v.status FROM reviews v JOIN records r USING (call_id)"
+            f" WHERE v.finding IS NULL AND v.status IN ('pass', 'fail', 'na') AND {inside}"
+            " ORDER BY v.review_id",
+            self.path,
+            self.socket,
+        ):
+            people.setdefault(call_id, {})[rule] = status
         rows = _ask(
             "SELECT r.call_id, r.call_json, r.analysis_json, r.transcript_json FROM records r"
-            f" WHERE r.rowid >= {first} AND r.rowid < {first + PAGE}{chosen}",
-            path,
-            socket,
+            f" WHERE {inside} ORDER BY r.rowid",
+            self.path,
+            self.socket,
         )
-        if rows:
-            yield [
-                Row(call, analysis, transcript, people.get(call_id, {}))
-                for call_id, call, analysis, transcript in rows
-            ]
+        return [
+            Row(call, analysis, transcript, people.get(call_id, {}))
+            for call_id, call, analysis, transcript in rows
+        ]
 
 
-def run(
-    source: Iterator[list[Row]], change: Change, processes: int
-) -> Generator[Outcome, None, None]:
+def pages(path: Path, socket: Path | None, days: str = ALL) -> Iterator[Span]:
+    """The stored calls in pages; a page may turn out empty."""
+    (last,) = _ask("SELECT coalesce(max(rowid), -1) FROM records", path, socket)[0]
+    for first in range(0, int(last) + 1, PAGE):
+        yield Span(path, socket, days, first)
+
+
+def run(source: Iterator[Page], change: Change, processes: int) -> Generator[Outcome, None, None]:
     """What every page gives, in the order of the source.
 
     One process does the work here and now; more are fed a few pages ahead, and stopped with this
@@ -156,7 +182,7 @@ def _prepare(change: Change) -> None:
     _desk = _open_desk(change)
 
 
-def _score_prepared(page: list[Row]) -> Outcome:
+def _score_prepared(page: Page) -> Outcome:
     if _desk is None:
         raise RuntimeError("the pool's initialiser has not run")
     return _score(page, _desk)
@@ -203,12 +229,12 @@ def changed_families(before: Phrasebook, after: Phrasebook) -> frozenset[str] | 
     return frozenset(phrase.family for phrase in apart)
 
 
-def _score(page: list[Row], desk: _Desk) -> Outcome:
+def _score(page: Page, desk: _Desk) -> Outcome:
     """Score one page anew; a call that cannot be read does not stop the others."""
     summary = Summary()
     changes: list[Difference] = []
     broken = 0
-    for row in page:
+    for row in page.read():
         try:
             one = _stored(row)
         except HandoverError:
@@ -233,19 +259,6 @@ def _stored(row: Row) -> Stored:
         scorecard=analysis.scorecard,
         people={rule: Status(status) for rule, status in row.people.items()},
     )
-
-
-def _people(path: Path, socket: Path | None) -> dict[str, dict[str, str]]:
-    """What people last ruled on each rule of each call."""
-    ruled: dict[str, dict[str, str]] = {}
-    for call_id, rule, status in _ask(
-        "SELECT call_id, rule, status FROM reviews WHERE finding IS NULL"
-        " AND status IN ('pass', 'fail', 'na') ORDER BY review_id",
-        path,
-        socket,
-    ):
-        ruled.setdefault(call_id, {})[rule] = status
-    return ruled
 
 
 def _ask(sql: str, path: Path, socket: Path | None) -> list[tuple[Any, ...]]:

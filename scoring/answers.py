@@ -1,5 +1,7 @@
 """问有答声: a caller's question is met with a voice that says something."""
 
+from collections.abc import Sequence
+
 from calls.call import Call, Channel
 from calls.hit import Status
 from calls.scorecard import Evidence
@@ -22,8 +24,9 @@ def answers_questions(facts: Facts) -> Verdict:
     if not questions:
         return verdict(rule, Status.NA, "none")
     unclear = False
+    busy = join((*facts.stretches[Channel.CALLER], *_holds(facts.call)))
     for question in questions:
-        silence = _silence_after(facts, question)
+        silence = _silence_after(facts, question, busy, rule.silence_ms)
         if silence[1] - silence[0] > rule.silence_ms:
             return verdict(
                 rule,
@@ -53,17 +56,22 @@ def answers_questions(facts: Facts) -> Verdict:
 
 def _asks(facts: Facts, utterance: Utterance) -> bool:
     """Whether a caller's utterance asks something; what is unclear is not taken for a question."""
-    if facts.unclear(utterance):
-        return False
     marked = "？" in utterance.text or "?" in utterance.text
-    return marked or holds(facts.rules.dialogue.question, utterance.text)
+    asks = marked or holds(facts.rules.dialogue.question, utterance.text)
+    return asks and not facts.unclear(utterance)
 
 
-def _silence_after(facts: Facts, question: Utterance) -> Stretch:
-    """The longest silence of both sides between a question and the agent's next sound."""
+def _silence_after(
+    facts: Facts, question: Utterance, busy: Sequence[Stretch], least_ms: int
+) -> Stretch:
+    """The longest silence of both sides between a question and the agent's next sound.
+
+    ``busy``: the caller's speech and the holds, joined. Empty where none can be over ``least_ms``.
+    """
     end = question.end_ms
-    answer = min((s[0] for s in facts.stretches[Channel.AGENT] if s[1] > end), default=facts.end_ms)
-    busy = join((*facts.stretches[Channel.CALLER], *_holds(facts.call)))
+    answer = next((s[0] for s in facts.stretches[Channel.AGENT] if s[1] > end), facts.end_ms)
+    if answer - end <= least_ms:
+        return end, end
     silent = gaps(busy, end, max(end, answer))
     return max(silent, key=lambda s: s[1] - s[0], default=(end, end))
 
@@ -71,14 +79,20 @@ def _silence_after(facts: Facts, question: Utterance) -> Stretch:
 def _bare_answer(facts: Facts, question: Utterance) -> Utterance | None:
     """The bare sound that was all the answer, if the caller then had to ask again."""
     dialogue = facts.rules.dialogue
-    later = [u for u in facts.utterances[Channel.CALLER] if u.start_ms >= question.end_ms]
-    again = next((u for u in later if not consists_of(dialogue.backchannel, u.text)), None)
+    mine = facts.utterances[Channel.AGENT]
+    first = next((u for u in mine if u.end_ms > question.end_ms), None)
+    if first is None or not consists_of(dialogue.bare, first.text):
+        return None
+    again = next(
+        (
+            u
+            for u in facts.utterances[Channel.CALLER]
+            if u.start_ms >= question.end_ms and not consists_of(dialogue.backchannel, u.text)
+        ),
+        None,
+    )
     until = again.start_ms if again else facts.end_ms
-    replies = [
-        u
-        for u in facts.utterances[Channel.AGENT]
-        if u.end_ms > question.end_ms and u.start_ms < until
-    ]
+    replies = [u for u in mine if u.end_ms > question.end_ms and u.start_ms < until]
     if not replies or not all(consists_of(dialogue.bare, u.text) for u in replies):
         return None
     if until - replies[-1].end_ms < facts.rules.answers_questions.resume_ms:

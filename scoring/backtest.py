@@ -132,14 +132,15 @@ class Summary:
         self.changed += one.changed
         self.unasked += one.unasked
         self.unasked_calls += one.unasked > 0
-        self.flagged.update(map(_name, one.flagged))
-        self.cleared.update(map(_name, one.cleared))
+        if one.flagged or one.cleared:
+            self.flagged.update(map(_name, one.flagged))
+            self.cleared.update(map(_name, one.cleared))
         if one.before is not None and one.after is not None:
             sums = self._agents[one.agent]
             sums[0] += 1
             sums[1] += one.before
             sums[2] += one.after
-        if stored is not None:
+        if stored is not None and stored.people:
             self._before += _judged(stored, stored.scorecard)
             self._after += _judged(stored, one.scorecard)
 

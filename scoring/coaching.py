@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from calls.call import Channel
-from scoring.dialogue import covered, gaps, join
+from scoring.dialogue import gaps, join, overlap
 from scoring.facts import Facts
 from scoring.words import fold
 
@@ -30,7 +30,7 @@ def coaching(facts: Facts) -> dict[str, float]:
         longest = max((end - start for start, end in silent), default=0)
         figures["longest_silence_s"] = round(longest / 1000, 1)
     if not facts.mono:
-        figures["overlap_s"] = round(sum(covered(s, caller) for s in agent) / 1000, 1)
+        figures["overlap_s"] = round(overlap(agent, caller) / 1000, 1)
     return figures
 
 

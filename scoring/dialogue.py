@@ -4,7 +4,7 @@ Everything is computed from both channels' own times, so it needs recordings who
 Times are milliseconds from the start of the recording; a stretch is half open, ``(start, end)``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from calls.call import Channel
@@ -73,6 +73,22 @@ def covered(stretch: Stretch, by: Iterable[Stretch]) -> int:
     return total
 
 
+def overlap(those: Sequence[Stretch], others: Sequence[Stretch]) -> int:
+    """Milliseconds that lie in both; each side's stretches are in order and apart from each other.
+
+    The sum of ``covered`` over one side, in one walk along both.
+    """
+    total = at = 0
+    for start, end in those:
+        while at < len(others) and others[at][1] <= start:
+            at += 1
+        ahead = at
+        while ahead < len(others) and others[ahead][0] < end:
+            total += min(end, others[ahead][1]) - max(start, others[ahead][0])
+            ahead += 1
+    return total
+
+
 def gaps(stretches: Sequence[Stretch], start_ms: int, end_ms: int) -> tuple[Stretch, ...]:
     """The silences between joined stretches from ``start_ms`` to ``end_ms``."""
     silent: list[Stretch] = []
@@ -130,7 +146,7 @@ def waits(
     caller: Sequence[Stretch],
     end_ms: int,
     *,
-    returned: Sequence[int] = (),
+    returned: Callable[[], Sequence[int]] = tuple,
     silence_ms: int,
     pause_ms: int,
     word_ms: int,
@@ -140,13 +156,15 @@ def waits(
     A silence counts when it is longer than ``silence_ms`` without the time in which the caller
     talks: listening to a long story is no hold. Silences of at least ``pause_ms`` parted only by
     the agent's short words (``word_ms``) are one wait, unless the words were those of a return
-    (``returned``: when thanks or an apology were said). Before the agent's first word there is no
-    wait (the greeting rule has that).
+    (``returned`` tells when thanks or an apology were said; it is asked only where that matters).
+    Before the agent's first word there is no wait (the greeting rule has that).
     """
     made = [Wait(start, end, start, True) for start, end in holds]
     if agent:
-        quiet = {g: g[1] - g[0] - covered(g, caller) for g in gaps(agent, agent[0][0], end_ms)}
-        for group in _near([g for g in quiet if quiet[g] >= pause_ms], word_ms, returned):
+        long = [g for g in gaps(agent, agent[0][0], end_ms) if g[1] - g[0] >= pause_ms]
+        quiet = {g: g[1] - g[0] - covered(g, caller) for g in long}
+        silent = [g for g in long if quiet[g] >= pause_ms]
+        for group in _near(silent, word_ms, returned() if len(silent) > 1 else ()):
             longest = max(quiet[stretch] for stretch in group)
             start, end = group[0][0], group[-1][1]
             if longest > silence_ms and not any(h[0] < end and start < h[1] for h in holds):

@@ -28,7 +28,7 @@ def hold_consent(facts: Facts) -> Verdict:
         agent,
         (*caller, *theirs),
         facts.end_ms,
-        returned=[
+        returned=lambda: [
             cue.start_ms
             for cue in facts.cues(Channel.AGENT, _RETURNS, rule.thanks, 0, facts.end_ms)
         ],

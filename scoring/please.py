@@ -6,7 +6,7 @@ from calls.speech import Utterance
 from scoring.facts import Facts
 from scoring.sections import PleaseFirst
 from scoring.verdict import Verdict, verdict
-from scoring.words import find, fold, holds
+from scoring.words import fold, holds
 
 Passage = tuple[Utterance, ...]
 
@@ -23,7 +23,7 @@ def please_first(facts: Facts) -> Verdict:
     blunt: list[Utterance] = []
     clipped: list[Utterance] = []
     for passage in _passages(facts, rule):
-        asked = [u for u in passage if find(rule.request, u.text)]
+        asked = [u for u in passage if holds(rule.request, u.text)]
         if not asked:
             continue
         if _is_polite(facts, rule, passage):

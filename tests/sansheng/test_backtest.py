@@ -4,7 +4,7 @@ import csv
 import itertools
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,17 @@ from scoring import rules as rules_file
 from scoring.backtest import Summary
 from tests.peers.hotline import hand_over, stories
 from warehouse.store import Warehouse
+
+
+@dataclass(frozen=True)
+class Given:
+    """A page whose rows are given."""
+
+    rows: list[Row]
+
+    def read(self) -> list[Row]:
+        return self.rows
+
 
 SAME = Change(rules=None, phrases=None, phrases_in_use=None)
 
@@ -60,18 +71,17 @@ def test_every_call_is_scored_once_in_order(
 ) -> None:
     monkeypatch.setattr(module, "PAGE", 5)
     made = list(pages(database, None))
-    assert [len(page) for page in made] == [5, 5, 2]
+    assert [len(page.read()) for page in made] == [5, 5, 2]
     assert count(database, None) == 12
     outcomes = list(run(iter(made), SAME, 1))
     assert [outcome.summary.calls for outcome in outcomes] == [5, 5, 2]
-    ids = [msgspec.json.decode(row.call)["call_id"] for page in made for row in page]
+    ids = [msgspec.json.decode(row.call)["call_id"] for page in made for row in page.read()]
     assert sorted(ids) == [f"call-{n:02d}" for n in range(12)]
 
 
 def test_several_processes_say_the_same_as_one(database: Path, lenient: Path) -> None:
     change = replace(SAME, rules=lenient)
-    made = list(pages(database, None))
-    split = [[row] for page in made for row in page]
+    split = [Given([row]) for page in pages(database, None) for row in page.read()]
     alone = list(run(iter(split), change, 1))
     assert list(run(iter(split), change, 2)) == alone
     changes = [change for outcome in alone for change in outcome.changes]
@@ -89,7 +99,7 @@ def test_peoples_rulings_come_along(database: Path) -> None:
 
 def test_a_condition_limits_the_calls(database: Path) -> None:
     days = "v.agent = '1001'"
-    rows = list(itertools.chain.from_iterable(pages(database, None, days)))
+    rows = list(itertools.chain.from_iterable(page.read() for page in pages(database, None, days)))
     assert len(rows) == count(database, None, days) == 4
 
 
@@ -115,7 +125,8 @@ def test_only_the_families_that_changed_are_searched_for_again() -> None:
 
 def test_a_row_that_cannot_be_read_does_not_stop_the_others(database: Path) -> None:
     (page,) = pages(database, None)
-    broken = [page[0], Row("{", "{", None, {}), page[1]]
+    first, second = page.read()[:2]
+    broken = Given([first, Row("{", "{", None, {}), second])
     (outcome,) = run(iter([broken]), SAME, 1)
     assert (outcome.summary.calls, outcome.broken) == (2, 1)
 
@@ -124,9 +135,9 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_others(database: Path) -> N
 def test_wrong_files_are_told_before_any_call(
     database: Path, tmp_path: Path, processes: int
 ) -> None:
-    def never() -> Iterator[list[Row]]:
+    def never() -> Iterator[Given]:
         raise AssertionError("a page was read")
-        yield []
+        yield Given([])
 
     with pytest.raises(RulesError):
         next(run(never(), replace(SAME, rules=tmp_path / "no.toml"), processes))
@@ -137,12 +148,12 @@ def test_wrong_files_are_told_before_any_call(
 def test_the_run_stops_when_its_reader_stops(database: Path) -> None:
     taken = 0
 
-    def endless() -> Iterator[list[Row]]:
+    def endless() -> Iterator[Given]:
         nonlocal taken
         (page,) = pages(database, None)
         while True:
             taken += 1
-            yield page[:1]
+            yield Given(page.read()[:1])
 
     outcomes = run(endless(), SAME, 2)
     assert next(outcomes).summary.calls == 1
@@ -152,10 +163,11 @@ def test_the_run_stops_when_its_reader_stops(database: Path) -> None:
 
 def test_an_interrupt_stops_the_reader_and_never_a_process(database: Path) -> None:
     (page,) = pages(database, None)
+    two = Given(page.read()[:2])
 
-    def source() -> Iterator[list[Row]]:
+    def source() -> Iterator[Given]:
         for _ in range(8):
-            yield page[:2]
+            yield two
 
     outcomes = run(source(), SAME, 2)
     assert next(outcomes).summary.calls == 2

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.dialogue import Stretch, covered, gaps, interruptions, join, turns, waits
+from scoring.dialogue import Stretch, covered, gaps, interruptions, join, overlap, turns, waits
 from scoring.words import Words
 from tests.scoring.scripted import A, C, utterance
 
@@ -34,6 +34,12 @@ def test_gaps_and_stretches_together_are_the_whole(
     silent = gaps(joined, start, end)
     assert sum(e - s for s, e in silent) + covered((start, end), joined) == end - start
     assert all(covered(g, joined) == 0 for g in silent)
+
+
+@given(stretches, stretches)
+def test_the_overlap_is_what_the_others_cover(those: list[Stretch], others: list[Stretch]) -> None:
+    mine, theirs = join(those), join(others)
+    assert overlap(mine, theirs) == sum(covered(stretch, theirs) for stretch in mine)
 
 
 def test_a_listeners_noises_make_no_turn() -> None:
@@ -84,7 +90,7 @@ def test_silences_that_leave_the_caller_waiting(
 )
 def test_words_of_return_end_a_wait(returned: tuple[int, ...], found: list[Stretch]) -> None:
     agent = [(0, 1000), (24_000, 25_000), (45_001, 50_000)]
-    made = waits((), agent, (), 50_000, returned=returned, **LIMITS)
+    made = waits((), agent, (), 50_000, returned=lambda: returned, **LIMITS)
     assert [(w.start_ms, w.end_ms) for w in made] == found
 
 

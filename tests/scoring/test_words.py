@@ -56,6 +56,29 @@ def test_clauses_keep_their_offsets() -> None:
 def test_folding_is_normalising_with_one_word_for_you(text: str) -> None:
     plain = normalise(text)
     assert folded(text) == replace(plain, text=plain.text.replace("您", "你"))
+    assert fold(text) == folded(text).text
+
+
+LISTED = st.lists(st.text("不行可以办", min_size=1, max_size=4), max_size=6)
+
+
+@given(LISTED, LISTED, st.text("不行可以办，", max_size=16))
+def test_a_word_is_found_where_no_mask_begins_before_it(
+    good: list[str], masks: list[str], text: str
+) -> None:
+    words = Words(any=tuple(good), unless=tuple(masks))
+    plain, at, expected = normalise(text).text, 0, []
+    while at < len(plain):
+        starting = [
+            sorted((w for w in those if plain.startswith(w, at)), key=len)[-1:]
+            for those in (masks, good)
+        ]
+        if not starting[0] and starting[1]:
+            expected.append(starting[1][0])
+        first = (starting[0] or starting[1] or ["-"])[0]
+        at += len(first)
+    assert [found.word for found in find(words, text)] == expected
+    assert holds(words, text) == bool(expected)
 
 
 @given(st.text(max_size=40), st.lists(st.text(max_size=4), max_size=5))
