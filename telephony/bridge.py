@@ -149,6 +149,10 @@ class Bridge:
                 self._stop_at = fact.moment.monotonic_ms + _TAIL_MS
                 self._record.event(leg, _EVENTS[fact.kind], fact.moment)
                 self._ended = True
+                if fact.kind is FactKind.CANCEL and self._answered:
+                    # It crossed our 200 and has no effect (RFC 3261 9.2), but nobody will talk.
+                    for each in self.legs:
+                        self._end(each)
             case FactKind.HOLD | FactKind.RESUME | FactKind.DTMF:
                 self._record.event(leg, _EVENTS[fact.kind], fact.moment)
                 if fact.kind is FactKind.DTMF and other in self.legs:
@@ -255,10 +259,13 @@ class Bridge:
 
     def _answer(self, fact: Fact) -> None:
         self._answered = True
+        if not self._ended:
+            self._record.start()
+        self._record.event(Channel.AGENT, EventKind.ANSWERED, fact.moment, code=_OK)
+        if self._ended:
+            return
         for channel in Channel:
             self._silence.begin(channel, fact.moment.monotonic_ms)
-        self._record.start()
-        self._record.event(Channel.AGENT, EventKind.ANSWERED, fact.moment, code=_OK)
         self._say(_OK)
         self._connect()
 

@@ -60,9 +60,9 @@ def finish(folder: Path, coding: wav.Coding, feed: Feed | None = None) -> None:
     call = call_of(story, None)
     whole = is_closed(story)
     sides = [folder / side_file(channel) for channel in Channel]
-    if story.streams:
+    if call.answered_at is not None and story.streams:
         call = replace(call, recording=gather(story.streams, folder, coding, whole))
-    if all(map(has_audio, sides)):
+    if call.answered_at is not None and all(map(has_audio, sides)):
         quality = rate_sides(story.quality, {c: folder / side_file(c) for c in Channel})
         info = wav.join(sides[0], sides[1], folder / RECORDING_FILE, coding, skip_ms=PIPELINE_MS)
         recording = Recording(

@@ -52,7 +52,6 @@ class FactKind(Enum):
     """A callback failed: the leg cannot be trusted any more."""
 
 
-_ANSWERED = frozenset({pj.PJSIP_INV_STATE_CONNECTING, pj.PJSIP_INV_STATE_CONFIRMED})
 _FORBIDDEN, _TIMEOUT = 403, 408
 _KEYS = frozenset("0123456789*#ABCD")
 _JUST_RECEIVED = (pj.PJSIP_TSX_STATE_TRYING, pj.PJSIP_TSX_STATE_COMPLETED)
@@ -177,8 +176,7 @@ class Leg(pj.Call):  # type: ignore[misc]
             return
         if tsx.method == "BYE":
             self.note(FactKind.BYE)
-        elif tsx.method == "CANCEL" and self.getInfo().state not in _ANSWERED:
-            # One that crosses our 200 has no effect (RFC 3261 9.2).
+        elif tsx.method == "CANCEL" and self.getInfo().state != pj.PJSIP_INV_STATE_CONFIRMED:
             self.note(FactKind.CANCEL)
         elif tsx.method == "INVITE" and self.answered:
             held = holds(transaction.src.rdata.wholeMsg)

@@ -44,6 +44,9 @@ def call_of(story: Story, recording: Recording | None) -> Call:
         None,
     )
     ended_by, reason, ended_at = _ending(events, answered is not None)
+    if reason is EndReason.CANCEL:
+        # The caller gave up before the agent's answer got through: nobody talked.
+        answered = None
     if head.mode is Mode.SIPREC and reason is EndReason.BYE:
         # The recording client's own BYE: it does not say which side of the call hung up.
         ended_by = EndedBy.UNKNOWN

@@ -16,22 +16,22 @@ class RawAgent:
     """A telephone that waits for a call; it sends no RTP, and nothing that a test has not said."""
 
     wire: socket.socket
-    _invite: str = ""
+    _request: str = ""
     _source: tuple[str, int] = ("", 0)
 
     def invited(self) -> str:
         """Wait for an INVITE that is not the last one over again; the message comes back."""
-        while not (said := self._hear()).startswith("INVITE ") or said == self._invite:
+        while not (said := self._hear()).startswith("INVITE ") or said == self._request:
             continue
-        self._invite = said
+        self._request = said
         return said
 
     def say(self, status: str, *, sdp: str = "", headers: str = "") -> None:
-        """Answer the last INVITE: ``200 OK``; ``headers`` are whole lines."""
+        """Answer the last request: ``200 OK``; ``headers`` are whole lines."""
         host, port = self.wire.getsockname()
-        kept = "\r\n".join(line.strip() for line in _KEPT.findall(self._invite))
-        if status[0] != "1":
-            kept = re.sub(r"(?m)^(To:[^\r\n]*)", r"\1;tag=raw", kept)
+        kept = "\r\n".join(line.strip() for line in _KEPT.findall(self._request))
+        if not status.startswith("100"):
+            kept = re.sub(r"(?m)^(To:(?!.*;tag=)[^\r\n]*)", r"\1;tag=raw", kept)
         self.wire.sendto(
             (
                 f"SIP/2.0 {status}\r\n{kept}\r\nContact: <sip:1001@{host}:{port}>\r\n"
@@ -49,6 +49,7 @@ class RawAgent:
         """Wait for a request of a method; the message comes back."""
         while not (said := self._hear()).startswith(f"{method} "):
             continue
+        self._request = said
         return said
 
     def _hear(self) -> str:
