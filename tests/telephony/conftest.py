@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,3 +196,37 @@ def lag_ms(recorded: wav.Samples, played: wav.Samples) -> float:
     product = np.fft.rfft(recorded, size) * np.conj(np.fft.rfft(played, size))
     peak = int(np.argmax(np.fft.irfft(product, size)))
     return (peak if peak < size // 2 else peak - size) * 1000 / RATE
+
+
+@dataclass(frozen=True)
+class Papers:
+    """A certificate with its key and its authority, as PEM files."""
+
+    certificate: str
+    key: str
+    ca: str
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Callable[[str], Papers]:
+    """Makes an authority and a certificate of its own for 127.0.0.1."""
+
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=tmp_path)
+
+    def make(name: str) -> Papers:
+        ca, ca_key, key, certificate = (
+            str(tmp_path / f"{name}-{part}.pem") for part in ("ca", "cakey", "key", "certificate")
+        )
+        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        openssl("req", "-x509", *curve, "-keyout", ca_key, "-out", ca, "-subj", f"/CN={name}-ca")
+        openssl(
+            *("req", "-x509", *curve, "-keyout", key, "-out", certificate),
+            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-addext", "basicConstraints=critical,CA:FALSE", "-CA", ca, "-CAkey", ca_key),
+        )
+        return Papers(certificate, key, ca)
+
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl command")
+    return make

@@ -1,7 +1,5 @@
 """TLS and SRTP: refused where they would not be safe, and real on our own build."""
 
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +18,7 @@ from telephony.security import check_security
 from telephony.security_settings import TlsSettings
 from telephony.settings import Destination, TapSettings
 from telephony.supervisor import TapSupervisor
-from tests.telephony.conftest import Phone, Tap, free_ports
+from tests.telephony.conftest import Papers, Phone, Tap, free_ports
 
 TapOf = Callable[..., Tap]
 Phones = Callable[..., Phone]
@@ -52,40 +50,6 @@ def test_a_build_whose_openssl_is_out_of_support_offers_nothing(settings: TlsSet
         check_security(settings, replace(SAFE, tls=""))
     assert "make pjsip" in caught.value.remedy
     check_security(TlsSettings(), replace(SAFE, tls=""))
-
-
-@dataclass(frozen=True)
-class Papers:
-    """A certificate with its key and its authority, as PEM files."""
-
-    certificate: str
-    key: str
-    ca: str
-
-
-@pytest.fixture
-def papers(tmp_path: Path) -> Callable[[str], Papers]:
-    """Makes an authority and a certificate of its own for 127.0.0.1."""
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=tmp_path)
-
-    def make(name: str) -> Papers:
-        ca, ca_key, key, certificate = (
-            str(tmp_path / f"{name}-{part}.pem") for part in ("ca", "cakey", "key", "certificate")
-        )
-        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-        openssl("req", "-x509", *curve, "-keyout", ca_key, "-out", ca, "-subj", f"/CN={name}-ca")
-        openssl(
-            *("req", "-x509", *curve, "-keyout", key, "-out", certificate),
-            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-addext", "basicConstraints=critical,CA:FALSE", "-CA", ca, "-CAkey", ca_key),
-        )
-        return Papers(certificate, key, ca)
-
-    if shutil.which("openssl") is None:
-        pytest.skip("needs the openssl command")
-    return make
 
 
 def test_files_that_do_not_belong_together_are_named(
