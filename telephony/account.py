@@ -16,7 +16,7 @@ from telephony.clock import Clock, Moment
 from telephony.identity_settings import RegistrationSettings
 from telephony.leg import Fact, Leg, address_of
 from telephony.library import listen_for_media
-from telephony.pjsip import SipLibraryError, encrypt_media, pj
+from telephony.pjsip import BUILD, SipLibraryError, encrypt_media, pj
 from telephony.settings import TapSettings
 from telephony.sip_text import called_number, dialled_number
 from telephony.siprec.leg import SiprecLeg, configure, read_text
@@ -36,6 +36,14 @@ class Arrival:
     leg: Leg
     moment: Moment
     message: str
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it came by UDP and was longer than the library's buffer.
+
+        What is left may look whole: an INVITE without its offer, or without half its metadata.
+        """
+        return len(self.message.encode("utf-8", "surrogateescape")) >= BUILD.max_message_bytes
 
     @property
     def called(self) -> str:

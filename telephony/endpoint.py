@@ -45,6 +45,7 @@ log = structlog.get_logger()
 
 _STEP_MS = 10
 _MOVED, _UNAUTHORIZED, _FORBIDDEN, _UNAVAILABLE, _OVERLOADED = 302, 401, 403, 480, 503
+_TOO_LARGE = 513
 
 
 class Session(Protocol):
@@ -198,7 +199,9 @@ class Endpoint:
             self._refuse(arrival.leg, refusal)
             return
         self.last_call = arrival.moment
-        if self.draining or self._legs() + self._needed(arrival) > self.capacity:
+        if arrival.is_cut:
+            self._refuse(arrival.leg, Refusal(_TOO_LARGE))
+        elif self.draining or self._legs() + self._needed(arrival) > self.capacity:
             if self.settings.bypass:
                 contact = self.settings.bypass.replace("{called}", arrival.called)
                 self._refuse(arrival.leg, Refusal(_MOVED, (("Contact", f"<{contact}>"),)))

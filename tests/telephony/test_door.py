@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from calls.call import EndedBy, EndReason
+from telephony.build import find_build
 from telephony.door import Door
 from tests.peers.raw_peer import raw_peer
 from tests.telephony.conftest import Phone, Tap, until
@@ -91,3 +92,26 @@ def test_a_message_beyond_the_limit_is_dropped_and_the_next_call_is_taken(
     [(call, _)] = tap.recorded()
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
     assert tap.supervisor.pids() == pids
+
+
+@pytest.mark.sip
+def test_a_datagram_that_the_library_cuts_is_refused_and_rings_nobody(
+    tap_of: TapOf, phones: Phones
+) -> None:
+    tap = tap_of()
+    agent = phones(port=tap.agent_port, ring_ms=100)
+    limit = find_build().max_message_bytes
+    with raw_peer(tap.uri, "long") as peer:
+        peer.send("INVITE", headers=f"X-Long: {'a' * limit}\r\n")
+        code, tag = peer.answer("INVITE")
+        peer.send("ACK", to_tag=tag)
+    assert code == 513
+    with raw_peer(tap.uri, "fits") as peer:
+        peer.send("INVITE", headers=f"X-Long: {'a' * (limit - 1000)}\r\n")
+        code, tag = peer.answer("INVITE")
+        assert code == 200
+        peer.send("ACK", branch="b", to_tag=tag)
+        peer.send("BYE", number=2, branch="c", to_tag=tag)
+        assert peer.answer("BYE")[0] == 200
+    agent.wait()
+    assert len(tap.recorded()) == 1
