@@ -16,7 +16,8 @@ SCHEMA = 1
 """Version of the records' JSON form. A reader takes this and every lower one."""
 
 _LINE = b'{"schema":%d,' % SCHEMA
-"""How ``to_line`` begins: such a record need not be read twice."""
+_PAGE = b'{\n "schema": %d,\n' % SCHEMA
+"""How ``to_line`` and ``to_json`` begin: such a record need not be read twice."""
 
 T = TypeVar("T")
 
@@ -38,7 +39,11 @@ def from_json(data: bytes, kind: type[T], *, name: str = "record") -> T:
     A JSON without ``schema`` is taken as version 1: other tools write ``call.json`` too.
     """
     try:
-        schema = SCHEMA if data.startswith(_LINE) else msgspec.json.decode(data, type=_Head).schema
+        schema = (
+            SCHEMA
+            if data.startswith((_LINE, _PAGE))
+            else msgspec.json.decode(data, type=_Head).schema
+        )
         if schema > SCHEMA:
             raise HandoverError(
                 f"{name} has schema {schema}, this Sansheng reads up to {SCHEMA}",

@@ -6,13 +6,13 @@ kill between any two of these is finished by taking the same folder again.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +46,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parcel:
+    """A folder that has been read, its rows ready."""
+
     folder: Path
-    call: Call
-    analysis: Analysis
-    transcript: Transcript | None
+    call_id: str
+    source: Path | None
+    """The recording; None for a call without one."""
+    target: Path | None
+    """Where it goes; its suffix stays, for recordings may be kept as FLAC or Opus."""
+    rows: CallRows
 
 
-_Opened = tuple[Path, _Parcel | HandoverError]
+_Opened = _Parcel | HandoverError
 _Spread = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 
 
@@ -63,47 +68,44 @@ def ingest(database: Database, folders: Sequence[Path], archive: Path, base: Pat
     disk or the file does not take them; folders that are not in yet stay for another try.
     """
     outcomes: dict[Path, Outcome] = {}
+    taken: list[Path] = []
     drops: list[Iterator[None]] = []
+    batches = [folders[at : at + _AT_ONCE] for at in range(0, len(folders), _AT_ONCE)]
+    read = partial(_open, archive, os.path.relpath(archive, base))
     with _hands(len(folders)) as spread:
-        # The hands open the next folders, and drop the last ones, while the rows of these go in.
-        opened = zip(folders, spread(_open, folders), strict=True)
-        while batch := list(islice(opened, _AT_ONCE)):
-            made = _take(database, batch, archive, base, spread)
+        opened = spread(read, batches[0]) if batches else iter(())
+        for batch, following in zip(batches, (*batches[1:], ()), strict=True):
+            with database.transaction() as cursor:
+                made, rows = _receive(cursor, batch, list(opened), spread)
+                # The hands read the next folders and drop the last ones while these rows go in.
+                opened = spread(read, following)
+                drops.append(spread(_remove, taken))
+                if rows:
+                    insert(cursor, rows)
             outcomes |= made
-            drops.append(spread(_remove, [o.folder for o in made.values() if o.error is None]))
-        for drop in drops:
+            taken = [folder for folder, outcome in made.items() if outcome.error is None]
+        for drop in (*drops, spread(_remove, taken)):
             list(drop)
     return [outcomes[folder] for folder in folders]
 
 
-def _take(
-    database: Database, batch: Sequence[_Opened], archive: Path, base: Path, spread: _Spread
-) -> dict[Path, Outcome]:
-    """One batch as one transaction; the outcome of each of its folders."""
+def _receive(
+    cursor: Cursor, batch: Sequence[Path], opened: Sequence[_Opened], spread: _Spread
+) -> tuple[dict[Path, Outcome], list[CallRows]]:
+    """The outcome of each folder of a batch and the rows of its new calls, recordings archived."""
     outcomes: dict[Path, Outcome] = {}
     rows: list[CallRows] = []
     days: set[Path] = set()
-    now = datetime.now(UTC)
-    with database.transaction() as cursor:
-        fresh = _new(cursor, batch, outcomes)
-        for parcel, kept in zip(fresh, spread(partial(_archive, archive), fresh), strict=True):
-            if isinstance(kept, RecordingError):
-                outcomes[parcel.folder] = Outcome(folder=parcel.folder, error=kept)
-                continue
-            outcomes[parcel.folder] = Outcome(folder=parcel.folder, new=True)
-            if kept is not None:
-                days.add(kept.parent)
-            recording = os.path.relpath(kept, base) if kept else None
-            rows.append(
-                call_rows(
-                    parcel.call, parcel.analysis, parcel.transcript, recording=recording, now=now
-                )
-            )
-        for day in days:
-            sync_folder(day)
-        if rows:
-            insert(cursor, rows)
-    return outcomes
+    fresh = _new(cursor, zip(batch, opened, strict=True), outcomes)
+    for parcel, error in zip(fresh, spread(_archive, fresh), strict=True):
+        outcomes[parcel.folder] = Outcome(folder=parcel.folder, new=error is None, error=error)
+        if error is None:
+            rows.append(parcel.rows)
+            if parcel.target is not None:
+                days.add(parcel.target.parent)
+    for day in days:
+        sync_folder(day)
+    return outcomes, rows
 
 
 @contextmanager
@@ -123,7 +125,7 @@ def _hands(many: int) -> Iterator[_Spread]:
 
 def _new(
     cursor: Cursor,
-    batch: Sequence[_Opened],
+    batch: Iterable[tuple[Path, _Opened]],
     outcomes: dict[Path, Outcome],
 ) -> list[_Parcel]:
     """The calls of a batch that are not here yet, each once; the outcome of every other folder."""
@@ -133,7 +135,7 @@ def _new(
             outcomes[folder] = Outcome(folder=folder, error=parcel)
             continue
         outcomes[folder] = Outcome(folder=folder)
-        parcels.setdefault(parcel.call.call_id, parcel)
+        parcels.setdefault(parcel.call_id, parcel)
     if parcels:
         # Only a list of values in the statement itself is looked up in the index.
         listed = ", ".join("'" + call_id.replace("'", "''") + "'" for call_id in parcels)
@@ -143,43 +145,56 @@ def _new(
     return list(parcels.values())
 
 
-def _open(folder: Path) -> _Parcel | HandoverError:
+def _open(archive: Path, kept: str, folder: Path) -> _Opened:
+    """Read a folder; its recording goes to ``archive/YYYY/MM/DD/ID.wav``.
+
+    ``kept`` is the archive as the rows name it.
+    """
     path = folder / TRANSCRIPT_FILE
     try:
-        return _Parcel(
-            folder=folder,
-            call=read_record(folder / CALL_FILE, Call),
-            analysis=read_record(folder / ANALYSIS_FILE, Analysis),
-            transcript=read_record(path, Transcript) if path.exists() else None,
-        )
+        call = read_record(folder / CALL_FILE, Call)
+        analysis = read_record(folder / ANALYSIS_FILE, Analysis)
+        transcript = read_record(path, Transcript) if path.exists() else None
     except HandoverError as error:
         return error
+    source = folder / call.recording.path if call.recording else None
+    place = ""
+    if source is not None:
+        day = call.invited_at.astimezone(UTC).date()
+        place = f"{day.year:04}/{day.month:02}/{day.day:02}/{call.call_id}{source.suffix}"
+    return _Parcel(
+        folder=folder,
+        call_id=call.call_id,
+        source=source,
+        target=archive / place if place else None,
+        rows=call_rows(
+            call,
+            analysis,
+            transcript,
+            recording=f"{kept}/{place}" if place else None,
+            now=datetime.now(UTC),
+        ),
+    )
 
 
-def _archive(archive: Path, parcel: _Parcel) -> Path | RecordingError | None:
-    """Move the recording to ``archive/YYYY/MM/DD/ID.wav``; there already: an earlier try did.
-
-    Its suffix stays: recordings may be kept as FLAC or Opus.
-    """
-    call, folder = parcel.call, parcel.folder
-    if call.recording is None:
+def _archive(parcel: _Parcel) -> RecordingError | None:
+    """Move the recording into the archive; there already: an earlier try did."""
+    source, target = parcel.source, parcel.target
+    if source is None or target is None:
         return None
-    source = folder / call.recording.path
-    day = archive / f"{call.invited_at.astimezone(UTC):%Y/%m/%d}"
-    target = day / (call.call_id + source.suffix)
     try:
         if _moved(source, target) or target.is_file():
-            return target
-        day.mkdir(parents=True, exist_ok=True)
+            return None
+        target.parent.mkdir(parents=True, exist_ok=True)
         if _moved(source, target):
-            return target
+            return None
     except OSError as error:
         raise WarehouseError(
             f"cannot archive a recording ({error.strerror})",
             remedy="keep the whole data_dir on one file system with space left",
         ) from error
     return RecordingError(
-        f"{folder.name} has no recording, though its call.json names one",
+        f"{parcel.folder.name} has no recording, though its call.json names one",
         remedy="put it there, or take the name out",
     )
 

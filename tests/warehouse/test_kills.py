@@ -1,5 +1,6 @@
 """kill -9 and a full disk in the middle of an ingest, in real processes: nothing lost or twice."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import pytest
 from calls.errors import WarehouseError
 from calls.handover import Spool, Stage
 from tests.peers.hotline import hand_over, stories
+from warehouse import ingest as room
 from warehouse.store import Warehouse
 
-# Kills itself right before or after one step of the second call's ingest.
+# Kills itself right before or after one step of the second call's ingest; in bulk, of the second
+# transaction, while the hands read the folders of the next and drop those of the first.
 CHILD = """
 import os, signal, sys
 from pathlib import Path
@@ -21,8 +24,9 @@ from warehouse import ingest as room
 from warehouse.duck import Cursor
 from warehouse.store import Warehouse
 
-root, step, when = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+root, step, when, bulk = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4] == "bulk"
 armed = False
+room._AT_ONCE = 3
 
 def killing(what, matches=lambda *a: True):
     def replaced(*args, **kwargs):
@@ -46,9 +50,21 @@ elif step == "rmdir":
     Path.rmdir = killing(Path.rmdir)
 
 warehouse = Warehouse.open(root / "s.duckdb")
-for place, folder in enumerate(Spool(root / "spool").claimed(Stage.ANALYSED)):
-    armed = place == 1
-    warehouse.ingest(folder, root / "archive")
+if bulk:
+    receive, taken = room._receive, 0
+
+    def counted(*args):
+        global armed, taken
+        taken += 1
+        armed = taken == 2
+        return receive(*args)
+
+    room._receive = counted
+    warehouse.ingest_many(Spool(root / "spool").waiting(Stage.ANALYSED), root / "archive")
+else:
+    for place, folder in enumerate(Spool(root / "spool").claimed(Stage.ANALYSED)):
+        armed = place == 1
+        warehouse.ingest(folder, root / "archive")
 """
 
 FULL = """
@@ -74,11 +90,12 @@ warehouse.close()
 """
 
 CALLS = 4
+BULK = 8
 
 
-def spool_of(root: Path) -> Spool:
+def spool_of(root: Path, calls: int = CALLS) -> Spool:
     spool = Spool(root / "spool")
-    for story in stories()[3 : 3 + CALLS]:
+    for story in stories()[3 : 3 + calls]:
         hand_over(story, root / "spool" / "analysed")
     return spool
 
@@ -97,21 +114,23 @@ def everything(root: Path) -> list[dict[str, object]]:
         warehouse.close()
 
 
+@pytest.mark.parametrize("way", ["single", "bulk"])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", ["archive", "insert", "commit", "grave", "rmdir"])
 def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
-    tmp_path: Path, step: str, when: str
+    tmp_path: Path, step: str, when: str, way: str
 ) -> None:
+    calls = BULK if way == "bulk" else CALLS
     untouched = tmp_path / "untouched"
-    other = spool_of(untouched)
+    other = spool_of(untouched, calls)
     warehouse = Warehouse.open(untouched / "s.duckdb")
     for folder in other.claimed(Stage.ANALYSED):
         warehouse.ingest(folder, untouched / "archive")
     warehouse.close()
 
     root = tmp_path / "killed"
-    spool = spool_of(root)
-    killed = subprocess.run([sys.executable, "-c", CHILD, str(root), step, when], check=False)
+    spool = spool_of(root, calls)
+    killed = subprocess.run([sys.executable, "-c", CHILD, str(root), step, when, way], check=False)
     assert killed.returncode == -signal.SIGKILL
 
     spool.sweep()
@@ -120,9 +139,9 @@ def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(
         warehouse.ingest(folder, root / "archive")
     warehouse.close()
     assert everything(root) == everything(untouched)
-    assert len(everything(root)) == CALLS
+    assert len(everything(root)) == calls
     assert list((root / "spool" / "analysed").iterdir()) == []
-    assert len(list((root / "archive").rglob("*.wav"))) == CALLS
+    assert len(list((root / "archive").rglob("*.wav"))) == calls
 
 
 def test_a_full_disk_keeps_the_calls_for_another_try(tmp_path: Path) -> None:
@@ -134,6 +153,21 @@ def test_a_full_disk_keeps_the_calls_for_another_try(tmp_path: Path) -> None:
     assert "free space" in first
     assert second == str(CALLS - 1)
     assert len(everything(tmp_path)) == CALLS
+
+
+def test_a_call_that_is_in_is_known_in_a_later_transaction_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_AT_ONCE", 2)
+    folders = spool_of(tmp_path, BULK).waiting(Stage.ANALYSED)
+    twin = shutil.copytree(folders[0], folders[0].with_name("call-twin"))
+    warehouse = Warehouse.open(tmp_path / "s.duckdb")
+    outcomes = warehouse.ingest_many([*folders, twin], tmp_path / "archive")
+    warehouse.close()
+    assert [(o.folder, o.new) for o in outcomes] == [*((f, True) for f in folders), (twin, False)]
+    assert len(everything(tmp_path)) == BULK
+    assert list((tmp_path / "spool" / "analysed").iterdir()) == []
+    assert len(list((tmp_path / "archive").rglob("*.wav"))) == BULK
 
 
 def test_many_folders_go_in_as_one_and_a_broken_one_stays(tmp_path: Path) -> None:
