@@ -113,6 +113,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.successor: Leg | None = None
         self._asker = ""
         self._told_to_end = False
+        self._is_calling = False
         self.answered = False
         self.quality: SideQuality | None = None
         self._clock = clock
@@ -142,20 +143,16 @@ class Leg(pj.Call):  # type: ignore[misc]
         }.get(info.state)
         if kind is FactKind.PROGRESS and code not in _PROVISIONAL:
             return
-        if kind is FactKind.GONE:
-            self.alive = False
         if kind is not None:
             self.facts.append(Fact(self, kind, moment, code))
+        if kind is FactKind.GONE:
+            self._let_go()
 
     @guarded
     def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
         """The streams were made anew: at the answer, and after every re-INVITE."""
         del prm
-        info = self.getInfo()
-        self.both_ways = any(
-            info.media[index].dir == pj.PJMEDIA_DIR_ENCODING_DECODING
-            for index in range(len(info.media))
-        )
+        self._learn_directions()
         self.note(FactKind.MEDIA)
 
     @guarded
@@ -215,6 +212,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         """It has taken this leg's place."""
         leg = Leg(self.account, self.channel, self._clock, self.facts, prm.newCallId)
         leg.session, leg.peer = self.session, self.peer
+        leg._learn_directions()
         self.successor = prm.newCall = leg
         self.note(FactKind.REPLACED, detail=user_of(leg.getInfo().remoteUri))
 
@@ -260,8 +258,17 @@ class Leg(pj.Call):  # type: ignore[misc]
                 return self.getAudioMedia(index)
         return None
 
+    def _learn_directions(self) -> None:
+        info = self.getInfo()
+        self.both_ways = any(
+            info.media[index].dir == pj.PJMEDIA_DIR_ENCODING_DECODING
+            for index in range(len(info.media))
+        )
+
     def signs(self) -> Signs:
         """What the present stream has received so far."""
+        if not self.alive:
+            return Signs()
         try:
             rtcp = self.getStreamStat(0).rtcp
         except SipLibraryError:
@@ -269,8 +276,23 @@ class Leg(pj.Call):  # type: ignore[misc]
         # What the peer reports on our stream stands with what we sent.
         return Signs(int(rtcp.rxStat.pkt), int(rtcp.txStat.updateCount))
 
+    def ring(self, uri: str, parameters: Any) -> None:
+        """Call a peer. Errors: SipLibraryError; the leg is then at its end."""
+        self._is_calling = True
+        try:
+            self.makeCall(uri, parameters)
+        except SipLibraryError:
+            self.alive = False
+            raise
+        finally:
+            self._is_calling = False
+            if not self.alive:
+                self._let_go()
+
     def say(self, code: int, headers: Iterable[tuple[str, str]] = ()) -> None:
-        """Answer the peer's INVITE with a status code."""
+        """Answer the peer's INVITE with a status code; a peer that has gone is told nothing."""
+        if not self.alive:
+            return
         parameters = call_parameters(code)
         for name, value in headers:
             header = pj.SipHeader()
@@ -292,4 +314,18 @@ class Leg(pj.Call):  # type: ignore[misc]
         try:
             self.hangup(call_parameters(code))
         except SipLibraryError:
-            self.alive = False
+            # The library knows the call no more, and no callback will say so.
+            if self.alive:
+                self.note(FactKind.GONE, code)
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """Free pjsua2's object of a call that is over, while the call's number is still its own.
+
+        The library gives the number to a later call, and the object's destructor hangs up whatever
+        call has its number then. After this the leg must not be asked anything. While the library
+        is placing the call it still writes into the object.
+        """
+        self.alive = False
+        if not self._is_calling and hasattr(self, "this"):
+            del self.this

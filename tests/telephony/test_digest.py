@@ -15,12 +15,13 @@ from telephony.digest import Answer, Guard, Verdict, digest, read_answer, respon
 from telephony.door import Door
 from telephony.identity_settings import Algorithm, DigestSettings, Secret
 from tests.peers import asterisk
+from tests.peers.asterisk_files import SECRET
 from tests.telephony.conftest import Phone, Tap, free_ports
 
 TapOf = Callable[..., Tap]
 Phones = Callable[..., Phone]
 NEAR, FAR = "10.0.0.7", "192.0.2.9"
-USER, PASSWORD, REALM = "pbx", asterisk.SECRET, "sansheng"
+USER, PASSWORD, REALM = "pbx", SECRET, "sansheng"
 VARIABLE = "DOOR_PASSWORD"
 
 

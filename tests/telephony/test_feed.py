@@ -1,14 +1,8 @@
-"""The feed: events as lines, what is kept of them, a file, a webhook, and the calls that wait."""
+"""The feed: events as lines, what is kept of them, a file, and the calls that wait."""
 
 import json
-import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +25,11 @@ from telephony.feed.feed import Feed
 from telephony.feed.file import MAX_LINE, FollowedFile
 from telephony.feed.settings import AmiSettings, FeedSettings, WebhookSettings
 from telephony.feed.store import FeedStore
-from telephony.feed.webhook import Webhook
 from telephony.finish import finish_live
 from telephony.health import TapHealth
 from telephony.journal import Head, Journal
 from telephony.settings import TapSettings
-from telephony.siprec.settings import SiprecSettings
 from telephony.supervisor import TapSupervisor
-from tests.telephony.conftest import Phone, Tap, free_ports
 from tests.telephony.test_feed_join import (
     BY_AGENT,
     BY_CALLER,
@@ -278,64 +269,6 @@ def test_a_stop_waits_for_the_calls_that_wait(tmp_path: Path) -> None:
     assert call.ring_ms == 6000
 
 
-@pytest.fixture
-def webhook() -> Iterator[tuple[Webhook, list[bytes]]]:
-    heard: list[bytes] = []
-
-    def hear(lines: list[bytes]) -> int:
-        heard.extend(lines)
-        return len(lines)
-
-    hook = Webhook(WebhookSettings(), "the-token", hear)
-    yield hook, heard
-    hook.close()
-
-
-def post(port: int, body: bytes, token: str = "the-token", path: str = "/events") -> int:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}", body, {"Authorization": f"Bearer {token}"}
-    )
-    try:
-        with urllib.request.urlopen(request) as reply:
-            return int(reply.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-
-
-def test_a_webhook_takes_lines_with_its_token(webhook: tuple[Webhook, list[bytes]]) -> None:
-    hook, heard = webhook
-    assert post(hook.port, b"one\n\ntwo\n") == 200
-    assert heard == [b"one", b"two"]
-    assert post(hook.port, b"three", token="another") == 401
-    assert post(hook.port, b"three", path="/other") == 404
-    assert heard == [b"one", b"two"]
-
-
-@pytest.mark.parametrize(
-    ("length", "code"), [(b"", b"411"), (b"Content-Length: 2000000\r\n", b"413")]
-)
-def test_a_webhook_reads_no_more_than_it_is_to(
-    webhook: tuple[Webhook, list[bytes]], length: bytes, code: bytes
-) -> None:
-    with socket.create_connection(("127.0.0.1", webhook[0].port), timeout=10) as client:
-        client.sendall(
-            b"POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer the-token\r\n"
-            + length
-            + b"\r\n"
-        )
-        assert client.recv(1000).split()[1] == code
-
-
-def test_a_webhook_refuses_strangers() -> None:
-    hook = Webhook(WebhookSettings(peers=("10.0.0.0/8",)), "the-token", len)
-    try:
-        with pytest.raises(OSError, match=r"closed|reset|[Bb]roken"):
-            post(hook.port, b"one")
-    finally:
-        hook.close()
-
-
 @pytest.mark.parametrize("settings", [AmiSettings, WebhookSettings])
 def test_a_secret_comes_from_its_file_or_its_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
@@ -351,64 +284,3 @@ def test_a_secret_comes_from_its_file_or_its_variable(
     for feed in ({"webhook": hook | without}, {"ami": manager | without}):
         with pytest.raises(TapError, match="FEED_SECRET"):
             Feed(FeedSettings.model_validate(feed)).start()
-
-
-CLIENT = Path(__file__).parents[1] / "peers" / "recording_client.py"
-METADATA = """<recording xmlns="urn:ietf:params:xml:ns:recording:1">
-<participant participant_id="A"><nameID aor="sip:8012@agents.example"/></participant>
-<participant participant_id="C"><nameID aor="sip:anonymous@trunk.example"/></participant>
-<stream stream_id="sa"><label>1</label></stream><stream stream_id="sc"><label>2</label></stream>
-<participantstreamassoc participant_id="A"><send>sa</send></participantstreamassoc>
-<participantstreamassoc participant_id="C"><send>sc</send></participantstreamassoc>
-</recording>"""
-
-
-@pytest.mark.sip
-def test_a_session_is_completed_by_what_is_posted_under_the_id_of_its_header(
-    tap_of: Callable[..., Tap],
-    speech: Callable[[int, float], Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("SANSHENG_FEED_TOKEN", "the-token")
-    hook, port, rtp = free_ports(3)
-    tap = tap_of(
-        siprec=SiprecSettings(agent_domains=("agents.example",), id_headers=("X-Call-ID",)),
-        feed=FeedSettings(webhook=WebhookSettings(port=hook), wait_s=3),
-    )
-    talk = str(speech(1, 3))
-    script = tmp_path / "client.json"
-    script.write_text(
-        json.dumps(
-            {
-                "port": port,
-                "rtp_port": min(rtp & ~1, 60_000),
-                "call": tap.uri,
-                "streams": [{"label": "1", "play": talk}, {"label": "2", "play": talk}],
-                "metadata": METADATA,
-                "headers": {"X-Call-ID": "4711;leg=1"},
-                "hang_up_ms": 1500,
-            }
-        )
-    )
-    client = Phone(
-        subprocess.Popen([sys.executable, str(CLIENT), str(script)], stdout=subprocess.PIPE)
-    )
-
-    def tell_hook(event: str, moment: datetime, **more: str) -> None:
-        line = {"call_id": "4711", "at": moment.isoformat(), "event": event, **more}
-        assert post(hook, json.dumps(line).encode()) == 200
-
-    client.wait()
-    answered, ended = client.at("answer"), client.at("hanging up")
-    tell_hook("ringing", answered - timedelta(seconds=17), called="88908890")
-    tell_hook("answered", answered)
-    tell_hook("ended", ended, by="agent")
-    [(call, _)] = tap.recorded()
-    assert (call.mode, call.signalling) == (Mode.SIPREC, Signalling.FEED)
-    assert (call.ring_ms, call.ended_by) == (17_000, EndedBy.AGENT)
-    assert (call.called, call.agent, call.pbx_call_id) == ("88908890", "8012", "4711")
-    tell_hook("hold", answered + timedelta(seconds=0.5), by="agent")
-    health = tap.supervisor.feed_health()
-    assert health is not None
-    assert (health.events, health.joined, health.late) == (4, 1, 1)

@@ -16,6 +16,7 @@ from calls.call import EndedBy, Mode, Signalling
 from telephony.feed.settings import AmiSettings, FeedSettings
 from telephony.siprec.settings import SiprecSettings
 from tests.peers import asterisk
+from tests.peers.asterisk_files import SECRET
 from tests.telephony.conftest import Lateness, Phone, Tap, free_ports, until
 
 pytestmark = [
@@ -62,7 +63,7 @@ def test_asterisk_completes_a_siprec_call(
     ended_by: EndedBy,
     number: str,
 ) -> None:
-    monkeypatch.setenv("SANSHENG_AMI_SECRET", asterisk.SECRET)
+    monkeypatch.setenv("SANSHENG_AMI_SECRET", SECRET)
     sip, ami, rtp, agent_port, client_port, client_rtp = free_ports(6)
     with asterisk.running(
         sip_port=sip,

@@ -26,12 +26,13 @@ from telephony.identity_settings import RegistrationSettings
 from telephony.settings import Destination, TapSettings
 from telephony.supervisor import TapSupervisor
 from tests.peers import asterisk
+from tests.peers.asterisk_files import SECRET
 from tests.telephony.conftest import Phone, Tap, free_ports, until
 
 TapOf = Callable[..., Tap]
 Phones = Callable[..., Phone]
 VARIABLE = "PBX_PASSWORD"
-PASSWORD = asterisk.SECRET
+PASSWORD = SECRET
 
 
 def test_a_registration_needs_one_place_for_its_password() -> None:

@@ -28,15 +28,40 @@ class Line:
     """A tap with two agents' ports: 88908890 rings 1001, and 1002 rings the second."""
 
     tap: Tap
-    second: int
+    phones: Phones
+    second_port: int
 
     def target(self, number: str = "1002") -> str:
         """The address of a number at the tap itself."""
         return f"sip:{number}@127.0.0.1:{self.tap.settings.port}"
 
+    @property
+    def second_itself(self) -> str:
+        """The second agent's address, not by the tap."""
+        return f"sip:1002@127.0.0.1:{self.second_port}"
+
+    def first(self, **script: Any) -> Phone:
+        """The first agent's telephone."""
+        return self.phones(port=self.tap.agent_port, **{"ring_ms": 100, **script})
+
+    def second(self, **script: Any) -> Phone:
+        """The second agent's telephone."""
+        return self.phones(port=self.second_port, **{"ring_ms": 300, **script})
+
+    def caller(self, **script: Any) -> Phone:
+        """A caller's telephone, which rings the first agent."""
+        return self.phones(call=self.tap.uri, **script)
+
+    def record(self, *phones: Phone) -> tuple[Call, Path]:
+        """The only record, once these telephones are done."""
+        for phone in phones:
+            phone.wait()
+        [recorded] = self.tap.recorded()
+        return recorded
+
 
 @pytest.fixture
-def line_of(tap_of: TapOf) -> Callable[..., Line]:
+def line_of(tap_of: TapOf, phones: Phones) -> Callable[..., Line]:
     def start(**changes: Any) -> Line:
         first, second = free_ports(2)
         tap = tap_of(
@@ -48,7 +73,7 @@ def line_of(tap_of: TapOf) -> Callable[..., Line]:
             **changes,
         )
         tap.agent_port = first
-        return Line(tap, second)
+        return Line(tap, phones, second)
 
     return start
 
@@ -83,23 +108,19 @@ def whole(call: Call, folder: Path) -> Path:
 
 
 def test_an_agents_blind_transfer_goes_on_as_the_next_agents_side(
-    line_of: Callable[..., Line], phones: Phones, speech: Speech
+    line_of: Callable[..., Line], speech: Speech
 ) -> None:
     line = line_of()
-    first = phones(
-        port=line.tap.agent_port,
-        ring_ms=100,
+    first = line.first(
         play=str(speech(2, 1.2)),
         transfer_ms=1500,
         transfer_to=line.target(),
     )
-    second = phones(port=line.second, ring_ms=500, play=str(speech(3, 8)))
-    caller = phones(call=line.tap.uri, hang_up_ms=5000)
+    second = line.second(ring_ms=500, play=str(speech(3, 8)))
+    caller = line.caller(hang_up_ms=5000)
     [live] = until(lambda: [c for c in line.tap.supervisor.live() if c.agent == "1002"])
     assert live.state == "talking"
-    for phone in (caller, second, first):
-        phone.wait()
-    [(call, folder)] = line.tap.recorded()
+    call, folder = line.record(caller, second, first)
     assert told(first)[-2:] == [180, 200]
     assert (call.agent, call.transfers) == ("1001", ("1002",))
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
@@ -117,17 +138,13 @@ def test_an_agents_blind_transfer_goes_on_as_the_next_agents_side(
 
 
 def test_a_callers_transfer_changes_the_callers_side(
-    line_of: Callable[..., Line], phones: Phones, speech: Speech
+    line_of: Callable[..., Line], speech: Speech
 ) -> None:
     line = line_of()
-    agent = phones(port=line.tap.agent_port, ring_ms=100, play=str(speech(2, 8)))
-    second = phones(port=line.second, ring_ms=300, play=str(speech(3, 8)), hang_up_ms=2000)
-    caller = phones(
-        call=line.tap.uri, transfer_ms=1000, transfer_to=f"sip:1002@127.0.0.1:{line.second}"
-    )
-    for phone in (second, agent, caller):
-        phone.wait()
-    [(call, folder)] = line.tap.recorded()
+    agent = line.first(play=str(speech(2, 8)))
+    second = line.second(play=str(speech(3, 8)), hang_up_ms=2000)
+    caller = line.caller(transfer_ms=1000, transfer_to=line.second_itself)
+    call, folder = line.record(second, agent, caller)
     assert told(caller)[-1] == 200
     assert call.transfers == ()
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
@@ -138,21 +155,13 @@ def test_a_callers_transfer_changes_the_callers_side(
 
 
 def test_an_attended_transfer_takes_the_place_of_the_consultation(
-    line_of: Callable[..., Line], phones: Phones, speech: Speech
+    line_of: Callable[..., Line], speech: Speech
 ) -> None:
     line = line_of()
-    first = phones(
-        port=line.tap.agent_port,
-        ring_ms=100,
-        transfer_ms=800,
-        transfer_to=f"sip:1002@127.0.0.1:{line.second}",
-        consult=True,
-    )
-    second = phones(port=line.second, ring_ms=600, play=str(speech(3, 8)))
-    caller = phones(call=line.tap.uri, hang_up_ms=4500)
-    for phone in (caller, second, first):
-        phone.wait()
-    [(call, folder)] = line.tap.recorded()
+    first = line.first(transfer_ms=800, transfer_to=line.second_itself, consult=True)
+    second = line.second(ring_ms=600, play=str(speech(3, 8)))
+    caller = line.caller(hang_up_ms=4500)
+    call, folder = line.record(caller, second, first)
     assert second.told("replaced")
     assert told(first)[-1] == 200
     assert call.transfers == ("1002",)
@@ -164,21 +173,17 @@ def test_an_attended_transfer_takes_the_place_of_the_consultation(
 
 
 def test_a_target_that_is_busy_leaves_the_old_call_up(
-    line_of: Callable[..., Line], phones: Phones, speech: Speech
+    line_of: Callable[..., Line], speech: Speech
 ) -> None:
     line = line_of()
-    first = phones(
-        port=line.tap.agent_port,
-        ring_ms=100,
+    first = line.first(
         play=str(speech(2, 8)),
         transfer_ms=800,
         transfer_to=line.target(),
     )
-    second = phones(port=line.second, ring_ms=300, reaction="busy")
-    caller = phones(call=line.tap.uri, hang_up_ms=3500)
-    for phone in (caller, second, first):
-        phone.wait()
-    [(call, folder)] = line.tap.recorded()
+    second = line.second(reaction="busy")
+    caller = line.caller(hang_up_ms=3500)
+    call, folder = line.record(caller, second, first)
     assert told(first)[-1] == 486
     assert call.transfers == ()
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
@@ -195,24 +200,15 @@ def test_a_target_that_is_busy_leaves_the_old_call_up(
 )
 def test_a_transferor_that_leaves_at_once_does_not_end_the_call(
     line_of: Callable[..., Line],
-    phones: Phones,
     reaction: str,
     ended_by: EndedBy,
     reason: EndReason,
 ) -> None:
     line = line_of()
-    first = phones(
-        port=line.tap.agent_port,
-        ring_ms=100,
-        transfer_ms=500,
-        transfer_to=line.target(),
-        hang_up_ms=700,
-    )
-    second = phones(port=line.second, ring_ms=1000, reaction=reaction)
-    caller = phones(call=line.tap.uri, hang_up_ms=3000)
-    for phone in (caller, second, first):
-        phone.wait()
-    [(call, folder)] = line.tap.recorded()
+    first = line.first(transfer_ms=500, transfer_to=line.target(), hang_up_ms=700)
+    second = line.second(ring_ms=1000, reaction=reaction)
+    caller = line.caller(hang_up_ms=3000)
+    call, folder = line.record(caller, second, first)
     assert (call.ended_by, call.end_reason) == (ended_by, reason)
     assert call.transfers == (("1002",) if reaction == "answer" else ())
     whole(call, folder)
@@ -223,30 +219,21 @@ def test_a_transferor_that_leaves_at_once_does_not_end_the_call(
     [({"transfers": "refuse"}, ""), ({}, "sip:1002@192.0.2.9"), ({}, "sip:192.0.2.9")],
 )
 def test_a_refused_transfer_leaves_the_call_as_it_is(
-    line_of: Callable[..., Line], phones: Phones, changes: dict[str, str], target: str
+    line_of: Callable[..., Line], changes: dict[str, str], target: str
 ) -> None:
     line = line_of(**changes)
-    first = phones(
-        port=line.tap.agent_port,
-        ring_ms=100,
-        transfer_ms=300,
-        transfer_to=target or line.target(),
-    )
-    caller = phones(call=line.tap.uri, hang_up_ms=1500)
-    for phone in (caller, first):
-        phone.wait()
-    [(call, folder)] = line.tap.recorded()
+    first = line.first(transfer_ms=300, transfer_to=target or line.target())
+    caller = line.caller(hang_up_ms=1500)
+    call, folder = line.record(caller, first)
     assert told(first)[-1] >= 400
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
     assert happened(call, EventKind.REFER) == []
     whole(call, folder)
 
 
-def test_a_transfer_that_another_address_asks_for_is_refused(
-    line_of: Callable[..., Line], phones: Phones
-) -> None:
+def test_a_transfer_that_another_address_asks_for_is_refused(line_of: Callable[..., Line]) -> None:
     line = line_of()
-    agent = phones(port=line.tap.agent_port, ring_ms=100)
+    agent = line.first()
     with (
         raw_peer(line.tap.uri, "victim") as caller,
         raw_peer(line.tap.uri, "victim", "127.0.0.2") as stranger,
@@ -260,15 +247,14 @@ def test_a_transfer_that_another_address_asks_for_is_refused(
         assert stranger.answer("REFER")[0] == 403
         caller.send("BYE", number=3, to_tag=tag, branch="c")
         assert caller.answer("BYE")[0] == 200
-    agent.wait()
-    [(call, _)] = line.tap.recorded()
+    call, _ = line.record(agent)
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
     assert happened(call, EventKind.REFER) == []
 
 
-def test_only_a_peer_may_take_a_call_over(line_of: Callable[..., Line], phones: Phones) -> None:
+def test_only_a_peer_may_take_a_call_over(line_of: Callable[..., Line]) -> None:
     line = line_of()
-    agent = phones(port=line.tap.agent_port, ring_ms=100)
+    agent = line.first()
     with (
         raw_peer(line.tap.uri, "victim") as caller,
         raw_peer(line.tap.uri, "thief", "127.0.0.2") as thief,
@@ -288,26 +274,19 @@ def test_only_a_peer_may_take_a_call_over(line_of: Callable[..., Line], phones: 
         assert caller.request() == "BYE"
         colleague.send("BYE", number=2, to_tag=taken, branch="c")
         assert colleague.answer("BYE")[0] == 200
-    agent.wait()
-    [(call, _)] = line.tap.recorded()
+    call, _ = line.record(agent)
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
     assert happened(call, EventKind.REPLACED) == [(CALLER, EventKind.REPLACED, "")]
 
 
 @pytest.mark.skipif(find_build().max_calls < 8, reason="six legs: make pjsip")
 def test_a_consultation_through_the_tap_is_joined_too(
-    line_of: Callable[..., Line], phones: Phones, speech: Speech
+    line_of: Callable[..., Line], speech: Speech
 ) -> None:
     line = line_of()
-    first = phones(
-        port=line.tap.agent_port,
-        ring_ms=100,
-        transfer_ms=500,
-        transfer_to=line.target(),
-        consult=True,
-    )
-    second = phones(port=line.second, ring_ms=300, play=str(speech(3, 8)))
-    caller = phones(call=line.tap.uri, hang_up_ms=4000)
+    first = line.first(transfer_ms=500, transfer_to=line.target(), consult=True)
+    second = line.second(play=str(speech(3, 8)))
+    caller = line.caller(hang_up_ms=4000)
     for phone in (caller, second, first):
         phone.wait()
     records = {call.called: (call, folder) for call, folder in line.tap.recorded(2)}
