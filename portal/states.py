@@ -5,12 +5,14 @@ from datetime import datetime
 from calls.hit import Status
 from portal.ports import Cursor
 from portal.verdicts import Revised
+from warehouse.counts import uncount_calls
 
 
 def keep(
     cursor: Cursor, call_id: str, state: str, revised: Revised, *, by: str, now: datetime
 ) -> None:
     """Add a state and renew the call's revised verdicts, within the caller's transaction."""
+    uncount_calls(cursor, [call_id])
     cursor.execute(
         "INSERT INTO states (call_id, state, score, fails, reviews, veto, made_by, made_at)"
         " VALUES ($call_id, $state, $score, $fails, $reviews, $veto, $by, $now)",

@@ -38,6 +38,8 @@ _LOOK_S = 0.2
 _RETRY_S = 5
 """Wait before a warehouse that could not write is tried again."""
 _DAY_S = 86_400
+_COUNT_S = 600
+"""Between two looks for days to count: a call reviewed meanwhile is read by itself."""
 _BACK_OFF_S = (0.5, 1, 2, 5, 10, 30)
 """Waits before a worker that died is started again; the last one repeats."""
 _STEADY_S = 60
@@ -104,6 +106,7 @@ class Service:
         self.warnings = Warnings(self.spool)
         self.live_findings = LiveFindings()
         self._tidy_at = 0.0
+        self._count_at = 0.0
 
     def stop(self) -> None:
         """Ask ``run`` to end; safe to call from a signal handler and more than once."""
@@ -118,6 +121,7 @@ class Service:
                 for worker in self.workers:
                     worker.tend(now)
                 self._tidy(now)
+                self._count(now)
                 self._tell_warnings()
                 if not self.ingest():
                     self._stop.wait(_LOOK_S)
@@ -185,6 +189,17 @@ class Service:
             log.error("retention did not run", error=str(error))
             return
         log.info("retention", **asdict(gone))
+
+    def _count(self, now: float) -> None:
+        """Count past days for the reports, a week at a turn, so that calls need not wait."""
+        if now < self._count_at:
+            return
+        self._count_at = now + _COUNT_S
+        try:
+            if self.warehouse.count_days():
+                self._count_at = now
+        except WarehouseError as error:
+            log.error("days not counted, will try again", error=str(error))
 
     def _start(self) -> None:
         swept = self.spool.sweep()

@@ -13,6 +13,7 @@ import msgspec
 
 from calls.codec import from_json, sync_folder, to_json
 from calls.scorecard import Analysis
+from warehouse.counts import uncount_calls
 from warehouse.duck import Cursor, Database
 
 HELD = "SELECT call_id FROM holds WHERE released_at IS NULL"
@@ -28,6 +29,7 @@ _HIDDEN = "“…”"
 
 def delete_calls(cursor: Cursor, call_ids: Sequence[str]) -> int:
     """Delete all that is known of these calls; returns how many recordings are doomed."""
+    uncount_calls(cursor, call_ids)
     found = delete_recordings(cursor, call_ids)
     for table in _TABLES:
         cursor.execute(

@@ -5,6 +5,8 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from importlib.resources import files
 
+from warehouse.counts import LOCAL
+
 
 class Report(StrEnum):
     """A standard report; its SQL is ``warehouse/reports/NAME.sql``."""
@@ -26,8 +28,6 @@ class By(StrEnum):
     DAY = "day"
 
 
-_LOCAL = timedelta(hours=8)
-"""China Standard Time, as ``local_at`` is: what is stored is UTC."""
 _COLUMNS: Mapping[By, tuple[str, str]] = {
     By.TEAM: ("team", "team"),
     By.AGENT: ("agent, any_value(agent_name) AS agent_name", "agent"),
@@ -36,12 +36,26 @@ _COLUMNS: Mapping[By, tuple[str, str]] = {
 }
 
 
+_AGENTS_DAYS = (
+    "(SELECT v.*, v.day::TIMESTAMP AS local_at, a.name AS agent_name, a.team"
+    " FROM agent_verdicts v LEFT JOIN agents a USING (agent) WHERE day BETWEEN {first} AND {last})"
+)
+_HOURS = "(SELECT * FROM hour_verdicts WHERE day BETWEEN {first} AND {last})"
+
+
 def report_sql(report: Report, by: By, since: date, until: date) -> str:
     """The SQL of a report over the local days from ``since`` to ``until``, both included."""
     text = files("warehouse").joinpath("reports", f"{report}.sql").read_text(encoding="utf-8")
     columns, group = _COLUMNS[by]
-    first, after = (
-        datetime.combine(day, time()) - _LOCAL for day in (since, until + timedelta(days=1))
+    begin, end = (
+        datetime.combine(day, time()) - LOCAL for day in (since, until + timedelta(days=1))
     )
-    period = f"invited_at >= TIMESTAMP '{first}' AND invited_at < TIMESTAMP '{after}'"
-    return text.format(by=columns, group=group, name=by, period=period)
+    first, last = f"DATE '{since}'", f"DATE '{until}'"
+    return text.format(
+        by=columns,
+        group=group,
+        name=by,
+        days=f"{first}, {last}",
+        counted=(_HOURS if by is By.HOUR else _AGENTS_DAYS).format(first=first, last=last),
+        period=f"invited_at >= TIMESTAMP '{begin}' AND invited_at < TIMESTAMP '{end}'",
+    )

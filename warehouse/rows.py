@@ -11,6 +11,7 @@ from calls.codec import to_line
 from calls.hit import Status
 from calls.scorecard import Analysis
 from calls.speech import Transcript
+from warehouse.counts import uncount_moments
 from warehouse.duck import Cursor
 
 Row = Sequence[object]
@@ -33,6 +34,7 @@ class CallRows:
 
 def insert(cursor: Cursor, batch: Sequence[CallRows]) -> None:
     """Add the rows of many calls within the caller's transaction."""
+    uncount_moments(cursor, (rows.key[2] for rows in batch))
     pattern = _patterns(cursor, {rows.verdicts for rows in batch if rows.verdicts})
     cursor.insert("calls", [rows.call for rows in batch])
     cursor.insert("records", [rows.record for rows in batch])

@@ -15,6 +15,7 @@ from calls.scorecard import Analysis
 from calls.speech import Transcript
 from warehouse import audit, erasure, retention
 from warehouse.backup import Manifest, backup
+from warehouse.counts import count_days
 from warehouse.duck import Cursor, Database, Params
 from warehouse.export import export
 from warehouse.ingest import Outcome, ingest
@@ -156,6 +157,13 @@ class Warehouse:
     def retain(self, periods: WarehouseSettings, now: datetime | None = None) -> retention.Retained:
         """Take away what is past its period; ``now`` is the clock's unless given."""
         return retention.retain(self._database, periods, self._bury, now or datetime.now(UTC))
+
+    def count_days(self, now: datetime | None = None) -> int:
+        """Count up to a week of the days that reports would read call by call; returns how many.
+
+        Again until it returns 0; today is never counted.
+        """
+        return count_days(self._database, now or datetime.now(UTC))
 
     def backup(self, folder: Path) -> Manifest:
         """Copy the warehouse and its recordings into a folder while everything goes on."""

@@ -3,15 +3,18 @@
 import signal
 import subprocess
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.peers.hotline import hand_over, stories
 from warehouse.duck import Database
+from warehouse.reports import By, Report, report_sql
 from warehouse.rows import insert
 from warehouse.store import Warehouse, migrate, migrations
 
+LONG_AFTER = datetime(2026, 12, 1, tzinfo=UTC)
 WITH_LINE = 5
 """The schema whose calls have the quality of their line."""
 # Kills itself in one of the steps that bring a file of schema 1 up to date, before or after it.
@@ -64,6 +67,12 @@ def older(path: Path, version: int) -> None:
     database.close()
 
 
+def every_report(warehouse: Warehouse) -> list[list[dict[str, object]]]:
+    """What each report says of the time of these calls."""
+    first, last = date(2026, 11, 1), date(2026, 11, 30)
+    return [warehouse.rows(report_sql(report, By.AGENT, first, last)) for report in Report]
+
+
 @pytest.mark.parametrize("version", range(1, len(migrations()) + 1))
 def test_an_older_file_comes_up_to_date_with_its_calls(tmp_path: Path, version: int) -> None:
     path = tmp_path / "s.duckdb"
@@ -83,6 +92,11 @@ def test_an_older_file_comes_up_to_date_with_its_calls(tmp_path: Path, version: 
             ]
         warehouse.ingest(hand_over(stories()[0], tmp_path / "analysed"), tmp_path / "archive")
         assert warehouse.rows("SELECT count(*) AS n FROM v_calls") == [{"n": 2}]
+        by_the_call = every_report(warehouse)
+        while warehouse.count_days(LONG_AFTER):
+            pass
+        assert warehouse.rows("SELECT sum(calls) AS n FROM hour_counts") == [{"n": 2}]
+        assert every_report(warehouse) == by_the_call
     finally:
         warehouse.close()
 

@@ -1,19 +1,19 @@
-WITH ruled AS MATERIALIZED (
-    SELECT call_id, rule, pattern
+WITH ruled AS (
+    SELECT call_id, rule, pattern, v.agent, a.name AS agent_name, a.team, invited_at,
+           invited_at + INTERVAL 8 HOUR AS local_at
     FROM (SELECT DISTINCT call_id, rule FROM reviews WHERE decision <> 'skip')
-         JOIN verdicts USING (call_id)
+         JOIN verdicts v USING (call_id) LEFT JOIN agents a USING (agent)
+    WHERE {period}
 ), judged AS (
-    SELECT r.rule, i.status AS machine, p.status AS person, c.agent, c.agent_name, c.team, c.local_at,
-           c.invited_at
-    FROM ruled r JOIN v_patterns i USING (pattern, rule)
-         JOIN revised_items p USING (call_id, rule) JOIN v_calls c USING (call_id)
+    SELECT ruled.*, i.status AS machine, p.status AS person
+    FROM ruled JOIN v_patterns i USING (pattern, rule) JOIN revised_items p USING (call_id, rule)
     WHERE i.status <> 'na' AND p.status IN ('pass', 'fail')
 ), counted AS (
     SELECT rule, {by}, count(*) AS judged,
            count(*) FILTER (machine = 'fail') AS failed,
            count(*) FILTER (machine = 'fail' AND person = 'fail') AS confirmed,
            count(*) FILTER (person = 'fail') AS wrong
-    FROM judged WHERE {period} GROUP BY rule, {group}
+    FROM judged GROUP BY rule, {group}
 )
 SELECT *, round(confirmed / nullif(failed, 0), 4) AS precision,
        round(wilson(confirmed, failed, -1), 4) AS precision_low,

@@ -1,4 +1,4 @@
-SELECT {by}, count(*) AS calls, count(*) FILTER (in_time) AS in_time,
-       round(avg(CAST(in_time AS INTEGER)), 4) AS three_ring_rate,
-       round(avg(ring_ms) / 1000, 1) AS mean_ring_s
-FROM v_three_rings WHERE {period} GROUP BY {group} ORDER BY {group}
+SELECT {by}, sum(rung) AS calls, sum(in_time) AS in_time,
+       round(sum(in_time) / sum(rung), 4) AS three_ring_rate,
+       round(sum(ring_ms) / sum(rung) / 1000, 1) AS mean_ring_s
+FROM hours_of({days}) GROUP BY {group} HAVING sum(rung) > 0 ORDER BY {group}
