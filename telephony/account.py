@@ -18,7 +18,7 @@ from telephony.leg import Fact, Leg, address_of
 from telephony.library import listen_for_media
 from telephony.pjsip import BUILD, SipLibraryError, encrypt_media, pj
 from telephony.settings import TapSettings
-from telephony.sip_text import called_number, dialled_number
+from telephony.sip_text import called_number, dialled_number, user_of
 from telephony.siprec.leg import SiprecLeg, configure, read_text
 
 log = structlog.get_logger()
@@ -30,10 +30,11 @@ _NO_ANSWER = 408
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An INVITE that came in: by which account, its leg, when, and the whole message."""
+    """An INVITE that came in: by which account, its leg, from whom, when, and the whole message."""
 
     account: "Account"
     leg: Leg
+    caller: str
     moment: Moment
     message: str
 
@@ -79,7 +80,8 @@ class Account(pj.Account):  # type: ignore[misc]
             else:
                 leg = Leg(self, Channel.CALLER, self._clock, self._facts, prm.callId)
             leg.peer = address_of(prm.rdata)
-            self._arrivals.append(Arrival(self, leg, moment, prm.rdata.wholeMsg))
+            caller = user_of(leg.getInfo().remoteUri)
+            self._arrivals.append(Arrival(self, leg, caller, moment, prm.rdata.wholeMsg))
         except Exception as error:  # noqa: BLE001 (nothing may pass through the C library)
             log.error("an INVITE could not be taken", error=type(error).__name__)
 

@@ -103,9 +103,8 @@ class Bridge:
             account.say_who_calls(head.caller, self._settings.host, parameters.txOption)
         self._record.event(Channel.AGENT, EventKind.INVITE, self._clock.now(), received=False)
         try:
-            agent.makeCall(destination.uri.replace("{called}", head.called), parameters)
+            agent.ring(destination.uri.replace("{called}", head.called), parameters)
         except SipLibraryError as error:
-            agent.alive = False
             self._record.event(Channel.AGENT, EventKind.FAILED, self._clock.now(), code=_FAILURE)
             self._end(Channel.CALLER, _UNAVAILABLE)
             raise TapError(
@@ -271,17 +270,12 @@ class Bridge:
 
     def _say(self, code: int) -> None:
         caller = self.legs[Channel.CALLER]
-        if not caller.alive:
-            return
         try:
             caller.say(code)
         except SipLibraryError as error:
             log.error("caller's leg does not take an answer", code=code, error=reason_of(error))
             if code >= _OK:
-                # The library has let go of it, and no callback will say so.
-                caller.alive = False
-                gone = Fact(caller, FactKind.GONE, self._clock.now(), _FAILURE)
-                self._gone(gone, Channel.AGENT)
+                caller.end(_FAILURE)
 
     def _connect(self) -> None:
         """Join the two streams and the recorders: every re-INVITE makes the streams anew."""

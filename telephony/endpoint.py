@@ -36,7 +36,7 @@ from telephony.live import LiveCall
 from telephony.pjsip import BUILD, SipLibraryError, allow_siprec, offer_tls, pj, reason_of
 from telephony.security import check_security
 from telephony.settings import Destination, TapSettings
-from telephony.sip_text import call_id_of, user_of
+from telephony.sip_text import call_id_of
 from telephony.siprec.leg import SiprecLeg
 from telephony.siprec.session import SiprecSession
 from telephony.transfer import Exchange, Transfer
@@ -234,7 +234,7 @@ class Endpoint:
         head = Head(
             call_id=new_call_id(arrival.moment),
             mode=Mode.BRIDGE,
-            caller=user_of(arrival.leg.getInfo().remoteUri),
+            caller=arrival.caller,
             called=called,
             agent=destination.agent or called,
             invited_at=arrival.moment.at,

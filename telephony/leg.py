@@ -113,6 +113,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.successor: Leg | None = None
         self._asker = ""
         self._told_to_end = False
+        self._is_calling = False
         self.answered = False
         self.quality: SideQuality | None = None
         self._clock = clock
@@ -142,10 +143,10 @@ class Leg(pj.Call):  # type: ignore[misc]
         }.get(info.state)
         if kind is FactKind.PROGRESS and code not in _PROVISIONAL:
             return
-        if kind is FactKind.GONE:
-            self.alive = False
         if kind is not None:
             self.facts.append(Fact(self, kind, moment, code))
+        if kind is FactKind.GONE:
+            self._let_go()
 
     @guarded
     def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
@@ -266,6 +267,8 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     def signs(self) -> Signs:
         """What the present stream has received so far."""
+        if not self.alive:
+            return Signs()
         try:
             rtcp = self.getStreamStat(0).rtcp
         except SipLibraryError:
@@ -273,8 +276,23 @@ class Leg(pj.Call):  # type: ignore[misc]
         # What the peer reports on our stream stands with what we sent.
         return Signs(int(rtcp.rxStat.pkt), int(rtcp.txStat.updateCount))
 
+    def ring(self, uri: str, parameters: Any) -> None:
+        """Call a peer. Errors: SipLibraryError; the leg is then at its end."""
+        self._is_calling = True
+        try:
+            self.makeCall(uri, parameters)
+        except SipLibraryError:
+            self.alive = False
+            raise
+        finally:
+            self._is_calling = False
+            if not self.alive:
+                self._let_go()
+
     def say(self, code: int, headers: Iterable[tuple[str, str]] = ()) -> None:
-        """Answer the peer's INVITE with a status code."""
+        """Answer the peer's INVITE with a status code; a peer that has gone is told nothing."""
+        if not self.alive:
+            return
         parameters = call_parameters(code)
         for name, value in headers:
             header = pj.SipHeader()
@@ -296,4 +314,18 @@ class Leg(pj.Call):  # type: ignore[misc]
         try:
             self.hangup(call_parameters(code))
         except SipLibraryError:
-            self.alive = False
+            # The library knows the call no more, and no callback will say so.
+            if self.alive:
+                self.note(FactKind.GONE, code)
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """Free pjsua2's object of a call that is over, while the call's number is still its own.
+
+        The library gives the number to a later call, and the object's destructor hangs up whatever
+        call has its number then. After this the leg must not be asked anything. While the library
+        is placing the call it still writes into the object.
+        """
+        self.alive = False
+        if not self._is_calling and hasattr(self, "this"):
+            del self.this

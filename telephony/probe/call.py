@@ -106,9 +106,8 @@ class ProbeCall:
         self._ring_until = arrived.monotonic_ms + self._settings.ring_s * 1000
         self._leg = leg = Leg(self._account, Channel.AGENT, self._clock, self._facts)
         try:
-            leg.makeCall(self._orders.target, call_parameters())
+            leg.ring(self._orders.target, call_parameters())
         except SipLibraryError:
-            leg.alive = False
             self._end(EventKind.FAILED, code=_FAILURE)
         while not self._is_over():
             self._library.libHandleEvents(_STEP_MS)

@@ -181,7 +181,7 @@ class SiprecLeg(Leg):
     def packets(self) -> int:
         """RTP packets received so far in the present streams together."""
         total = 0
-        for index in range(len(self.lines)):
+        for index in range(len(self.lines) if self.alive else 0):
             try:
                 total += int(self.getStreamStat(index).rtcp.rxStat.pkt)
             except SipLibraryError:
