@@ -1,8 +1,13 @@
 """Text offsets: normalise for comparison and still know where each character came from."""
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+
+_PLAIN = re.compile(r"[\u4e00-\u9fffa-z0-9，。？！；：、,.?!;:\s]*")
+"""Almost all that a recogniser writes: nothing in it is folded, and only its marks are dropped."""
+_MARKS = re.compile(r"[，。？！；：、,.?!;:\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ def normalise(text: str, keep: Callable[[str], bool] | None = None) -> MappedTex
 
     ``keep`` may say otherwise for a character of the folded text.
     """
+    if keep is None and _PLAIN.fullmatch(text):
+        return MappedText(_MARKS.sub("", text), _unmarked(text), text)
     kept = keep or is_spoken
     characters: list[str] = []
     origin: list[int] = []
@@ -35,6 +42,22 @@ def normalise(text: str, keep: Callable[[str], bool] | None = None) -> MappedTex
                 characters.append(folded)
                 origin.append(offset)
     return MappedText("".join(characters), tuple(origin), text)
+
+
+def spoken(text: str) -> str:
+    """The text that ``normalise`` gives, at a fraction of the cost where no offsets are asked."""
+    return _MARKS.sub("", text) if _PLAIN.fullmatch(text) else normalise(text).text
+
+
+def _unmarked(text: str) -> tuple[int, ...]:
+    """Offsets of the characters that are no marks."""
+    offsets: list[int] = []
+    start = 0
+    for mark in _MARKS.finditer(text):
+        offsets += range(start, mark.start())
+        start = mark.end()
+    offsets += range(start, len(text))
+    return tuple(offsets)
 
 
 def is_spoken(character: str) -> bool:

@@ -8,7 +8,7 @@ text: words that a recogniser misheard lead it astray, while their sound stays.
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calls.errors import PhrasebookError
-from calls.text import normalise
-from phrasebook.sound import code, spell
+from calls.text import spoken
+from phrasebook.sound import SYMBOLS, code, spell
 
 Floats = NDArray[np.float32]
 
@@ -99,12 +99,12 @@ def pieces(text: str, previous: str) -> tuple[NDArray[np.int64], Floats]:
 
     The facts of the turn before follow the buckets: none, a question, short, long.
     """
-    plain = normalise(text).text.replace("您", "你")
-    characters = {_bucket(piece) for piece in _cut("^" + plain + "$")}
-    sounds = {BUCKETS + _bucket(piece) for piece in _sound_pieces(plain)}
+    plain = spoken(text).replace("您", "你")
+    characters = {_bucket(piece) for piece in _cut(f"^{plain}$", 1)}
+    sounds = {BUCKETS + _bucket(piece) for piece in _cut(f"^{spell(code(plain))}$", SYMBOLS)}
     groups = [np.fromiter(sorted(group), np.int64) for group in (characters, sounds)]
     values = [np.full(len(group), 1 / np.sqrt(max(1, len(group)))) for group in groups]
-    said = normalise(previous).text
+    said = spoken(previous)
     facts = (not said, any(word in said for word in _QUESTION), 0 < len(said) < 8, len(said) >= 8)
     places = np.array([2 * BUCKETS + i for i, fact in enumerate(facts) if fact], np.int64)
     values.append(np.full(len(places), 0.5))
@@ -190,15 +190,15 @@ def _embedder() -> Callable[[str], Floats] | None:
     return encode
 
 
-def _cut(text: Sequence[str] | str) -> Iterator[str]:
-    for size in _PIECE_SIZES:
-        for start in range(len(text) - size + 1):
-            yield "".join(text[start : start + size])
-
-
-def _sound_pieces(plain: str) -> Iterator[str]:
-    syllables = ["^", *(spell(one) for one in code(plain)), "$"]
-    return _cut(syllables)
+def _cut(text: str, width: int) -> list[str]:
+    """The pieces of a text that begins with ^ and ends with $, ``width`` letters a unit between."""
+    edges = [0, *range(1, len(text), width), len(text)]
+    units = len(edges) - 1
+    return [
+        text[edges[start] : edges[start + size]]
+        for size in _PIECE_SIZES
+        for start in range(units - size + 1)
+    ]
 
 
 def _bucket(piece: str) -> int:

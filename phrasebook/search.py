@@ -60,7 +60,10 @@ def search(
     """
     found: list[Candidate] = []
     utterances = transcript.utterances
+    indexes = _indexes(book)
     for position, utterance in enumerate(utterances):
+        if utterance.channel is not Channel.AGENT and not indexes.courtesy.phrases:
+            continue
         sentence = read_sentence(utterance.text, pauses_of(utterance))
         if not sentence.text:
             continue
@@ -76,7 +79,6 @@ def search(
                 sound=sound,
             )
         found += courtesy
-    indexes = _indexes(book)
     found += unheard(book, indexes.short, indexes.forbidden, transcript, found)
     return tuple(sorted(found, key=lambda c: (c.start_ms, c.char_start, c.phrase_id)))
 

@@ -12,11 +12,8 @@ from functools import cached_property, lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from calls.text import MappedText, normalise
+from calls.text import MappedText, normalise, spoken
 
-_SPOKEN = re.compile(r"[\u4e00-\u9fffa-z0-9]+")
-_PLAIN = re.compile(r"[\u4e00-\u9fffa-z0-9，。？！；：、,.?!;:\s]*")
-_MARKS = re.compile(r"[，。？！；：、,.?!;:\s]+")
 _CLAUSE_END = re.compile(r"[，。？！；：、,.?!;:\s]+")
 
 
@@ -68,18 +65,12 @@ class Found:
 @lru_cache(maxsize=8192)
 def fold(text: str) -> str:
     """The text as it is compared: spoken characters only, 您 written 你."""
-    if _PLAIN.fullmatch(text):
-        # The same as normalise gives, many times as fast: almost all that a recogniser writes.
-        return _MARKS.sub("", text).replace("您", "你")
-    return normalise(text).text.replace("您", "你")
+    return spoken(text).replace("您", "你")
 
 
 @lru_cache(maxsize=1024)
 def folded(text: str) -> MappedText:
     """``fold`` with the origin of each character."""
-    if _PLAIN.fullmatch(text):
-        origin = tuple([at for at, character in enumerate(text) if not _MARKS.match(character)])
-        return MappedText(fold(text), origin, text)
     plain = normalise(text)
     return MappedText(plain.text.replace("您", "你"), plain.origin, plain.original)
 
@@ -106,19 +97,19 @@ def holds(words: Words, text: str) -> bool:
     pattern = words.pattern
     if pattern is None or not text:
         return False
-    spoken = fold(text)
-    match = pattern.search(spoken)
+    said = fold(text)
+    match = pattern.search(said)
     while match is not None and match.group() in words.masks:
-        match = pattern.search(spoken, match.end())
+        match = pattern.search(said, match.end())
     return match is not None
 
 
 def consists_of(words: Words, text: str) -> bool:
     """Whether the text is nothing but words of the list (and not empty)."""
-    spoken = fold(text)
-    if not spoken:
+    said = fold(text)
+    if not said:
         return False
-    return words.whole is not None and words.whole.fullmatch(spoken) is not None
+    return words.whole is not None and words.whole.fullmatch(said) is not None
 
 
 @lru_cache(maxsize=8192)
@@ -136,5 +127,5 @@ def clauses(text: str) -> tuple[tuple[str, int, int], ...]:
 
 
 def _alternatives(words: Sequence[str]) -> str:
-    spoken = {fold(word) for word in words} - {""}
-    return "|".join(re.escape(word) for word in sorted(spoken, key=lambda w: (-len(w), w)))
+    listed = {fold(word) for word in words} - {""}
+    return "|".join(re.escape(word) for word in sorted(listed, key=lambda w: (-len(w), w)))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calls.text import cell_width, is_han, is_spoken, normalise
+from calls.text import cell_width, is_han, is_spoken, normalise, spoken
 
 
 def test_punctuation_goes_and_the_offsets_stay() -> None:
@@ -30,3 +30,9 @@ def test_width_counts_cells() -> None:
     assert cell_width("三声 ok") == 7
     assert is_han("声")
     assert not is_han("a")
+
+
+@given(st.text(max_size=40) | st.text("您你好a1Ａ，。 ?\u3000“", max_size=20))
+def test_plain_text_takes_a_short_way_to_the_same(text: str) -> None:
+    assert normalise(text) == normalise(text, is_spoken)
+    assert spoken(text) == normalise(text).text
