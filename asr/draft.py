@@ -26,6 +26,8 @@ class Draft:
     engine: str = ""
     model: str = ""
     heard: tuple[HeardSpan, ...] = ()
+    settled_ms: int = 0
+    """Up to where nothing is left to hear, be it speech, music or silence."""
 
     def find(self, span: SpeechSpan) -> HeardSpan | None:
         """What was heard in a stretch, its edges set to those of ``span``; None: not yet heard."""

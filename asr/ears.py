@@ -22,6 +22,8 @@ _CLOSED_MS = 1200
 _ENOUGH_MS = 12_000
 _LATEST_MS = 10_000
 """How much closed speech of a call under way is worth a window, and how long less may wait."""
+_SETTLE_MS = 30_000
+"""How much silence or music, as in a long hold, makes a new draft without any words."""
 
 
 def transcribe(
@@ -78,19 +80,24 @@ def overhear(
     if (draft.engine, draft.model) != (engine.name, engine.model):
         draft = Draft(engine=engine.name, model=engine.model)
     sound = _Sound.of(tail, channels)
-    closed = [
+    fresh = [
         index
         for index, span in enumerate(sound.spans)
-        if span.end_ms <= sound.duration_ms - _CLOSED_MS
-        and (start_ms == 0 or span.start_ms >= _CLOSED_MS)
+        if (start_ms == 0 or span.start_ms >= _CLOSED_MS)
         and draft.find(_later(span, start_ms)) is None
     ]
+    closed = [i for i in fresh if sound.spans[i].end_ms <= sound.duration_ms - _CLOSED_MS]
     waiting = sum(sound.spans[i].end_ms - sound.spans[i].start_ms for i in closed)
     oldest = min((sound.spans[i].end_ms for i in closed), default=sound.duration_ms)
     if waiting < _ENOUGH_MS and sound.duration_ms - oldest < _LATEST_MS:
-        return draft
+        settled_ms = start_ms + sound.first_of(fresh)
+        is_far = settled_ms - draft.settled_ms >= _SETTLE_MS
+        return replace(draft, settled_ms=settled_ms) if is_far else draft
     heard = sound.hear(engine, closed, hotwords)
-    return draft.plus([_in_the_call(each, start_ms) for each in heard])
+    settled_ms = start_ms + sound.first_of([i for i in fresh if i not in closed])
+    return replace(
+        draft.plus([_in_the_call(each, start_ms) for each in heard]), settled_ms=settled_ms
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,10 @@ class _Sound:
         duration_ms = wav.inspect(recording).duration_ms
         spans = find_speech(recording, channels)
         return cls(recording, channels, duration_ms, spans, widen(spans, duration_ms))
+
+    def first_of(self, indices: Sequence[int]) -> int:
+        """Where the first of these spans begins; the end where there are none."""
+        return min((self.spans[i].start_ms for i in indices), default=self.duration_ms)
 
     def hear(
         self,

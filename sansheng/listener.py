@@ -102,7 +102,7 @@ def _listen_in(pipeline: Pipeline, folder: Path) -> None:
     try:
         live = _so_far(folder)
         known = live.draft.heard
-        start_ms = max(0, max((h.span.end_ms for h in known), default=0) - _CONTEXT_MS)
+        start_ms = max(0, live.draft.settled_ms - _CONTEXT_MS)
         with _memory_file() as tail:
             if not so_far(folder, tail, start_ms):
                 return
@@ -116,6 +116,8 @@ def _listen_in(pipeline: Pipeline, folder: Path) -> None:
             )
             fresh = [h.span for h in heard.heard if h not in known]
             if not fresh:
+                if heard is not live.draft:
+                    write_record(folder / DRAFT_FILE, replace(live, draft=heard))
                 return
             part = Transcript(
                 call_id=folder.name,

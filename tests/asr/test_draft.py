@@ -96,6 +96,20 @@ def test_nothing_is_heard_twice(tmp_path: Path) -> None:
     assert len(transcript.speech) == 2
 
 
+def test_a_long_hold_is_read_once(tmp_path: Path) -> None:
+    engine = ScriptedEngine(heard=[WORDS])
+    spoken = record(tmp_path, line(20), at(20, (1, speech()), (18, speech())))
+    known = overhear(engine, Draft(), spoken, SIDES)
+    # The last stretch runs into the end: it is not settled.
+    assert 17_500 <= known.settled_ms <= 18_100
+    silent = record(tmp_path, line(70), line(70))
+    held = overhear(engine, known, silent, SIDES, start_ms=known.settled_ms + 5_000)
+    assert held.settled_ms == known.settled_ms + 75_000
+    assert held.heard == known.heard
+    shorter = record(tmp_path, line(20), line(20))
+    assert overhear(engine, held, shorter, SIDES, start_ms=held.settled_ms) is held
+
+
 def test_a_call_with_a_draft_hears_only_the_rest(tmp_path: Path) -> None:
     recording = record(tmp_path, line(20), at(20, (1, speech()), (8, speech())))
     whole = transcribe(ScriptedEngine(), "call-1", recording, SIDES)
