@@ -2,7 +2,6 @@
 
 import json
 import os
-import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,8 +16,6 @@ app = typer.Typer()
 
 _DAYS = 365
 _MONTH = 30
-_AT_ONCE = 100_000
-"""Rows copied to SQLite at once."""
 _WORD = "社保，卡"
 _WARM = 3
 """Warm runs of each figure; the middle one counts."""
@@ -28,25 +25,11 @@ _SINGLES = 100
 _MOST = 5_000_000
 """Rows of counts that a report may rest on."""
 _PATIENCE_S = 600.0
-_PERIOD = "local_at >= :since AND local_at < :until"
-_SQLITE = {
-    "three-rings": "SELECT agent, count(*), sum(answered_at IS NOT NULL AND ring_ms < 15000),"
-    " avg(answered_at IS NOT NULL AND ring_ms < 15000), avg(ring_ms) FROM calls"
-    f" WHERE {_PERIOD} AND ring_ms IS NOT NULL AND (answered_at IS NOT NULL OR ring_ms >= 15000)"
-    " GROUP BY agent",
-    "agents": "SELECT agent, count(*), count(answered_at), avg(score), sum(fails), sum(reviews),"
-    f" sum(veto) FROM calls WHERE {_PERIOD} GROUP BY agent",
-    "noon-duty": "SELECT agent, CASE WHEN hour IN (12, 13) THEN 'noon' WHEN hour < 7 OR hour >= 20"
-    " THEN 'night' ELSE 'rest' END AS part, count(*), count(answered_at) FROM"
-    " (SELECT *, CAST(strftime('%H', local_at, 'unixepoch') AS INTEGER) AS hour FROM calls)"
-    f" WHERE {_PERIOD} GROUP BY agent, part",
-    "violations": "SELECT agent, pattern, count(*) FROM calls JOIN verdicts USING (call_id)"
-    f" WHERE {_PERIOD} GROUP BY agent, pattern",
-}
-"""The same questions in SQLite's words; it has no quantiles, hence no busy-idle."""
 
 
-@app.command(epilog="Examples:  sansheng bench warehouse    |    … --calls 10000000 --no-sqlite")
+@app.command(
+    epilog="Examples:  sansheng bench warehouse    |    … --calls 10000000 --stored 200000"
+)
 def warehouse(
     calls: Annotated[int, typer.Option(min=1000, help="Calls in the warehouse.")] = 100_000,
     stored: Annotated[
@@ -70,16 +53,13 @@ def warehouse(
         path = root / "bench.duckdb"
         start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=_DAYS)
         console.print(f"filling a warehouse with {calls:,} calls")
-        _fill(path, calls, start)
-        figures: dict[str, Any] = {"calls": calls, "file_mb": round(path.stat().st_size / 1e6, 1)}
+        figures: dict[str, Any] = {"calls": calls, **_fill(path, calls, start)}
         console.print("reports")
         figures |= _reports(path, start.date())
         figures |= _pages(path, calls)
         if sqlite:
             console.print("the same in SQLite")
-            figures["sqlite_reports_ms"] = _sqlite(path, root / "bench.sqlite", start)
-        else:
-            figures["sqlite_reports_ms"] = None
+            figures |= _sqlite(path, root / "bench.sqlite", start)
         console.print("ingest")
         figures |= _ingest(path, root)
         console.print("back-test")
@@ -87,15 +67,36 @@ def warehouse(
     typer.echo(json.dumps(figures))
 
 
-def _fill(path: Path, calls: int, start: datetime) -> None:
+def _fill(path: Path, calls: int, start: datetime) -> dict[str, Any]:
+    """The calls, and their days counted for the reports as a running service does."""
     from sansheng.bench.synthetic import insert_calls
     from warehouse.store import Warehouse
 
     store = Warehouse.open(path)
     try:
         store.write(lambda cursor: insert_calls(cursor, calls, start, _DAYS))
+        began = time.perf_counter()
+        while store.count_days():
+            pass
+        counting = time.perf_counter() - began
     finally:
         store.close()
+    return {"file_mb": round(path.stat().st_size / 1e6, 1), "counting_s": round(counting, 1)}
+
+
+def _sqlite(path: Path, copy: Path, start: datetime) -> dict[str, Any]:
+    """The same rows in SQLite, asked the same."""
+    from sansheng.bench.beside import ask_sqlite
+    from warehouse.store import Warehouse
+
+    store = Warehouse.open(path)
+    try:
+        word = _WORD.replace("，", "")
+        figures = ask_sqlite(store, copy, start, _DAYS, _MONTH, word=word)
+    finally:
+        store.close()
+        copy.unlink(missing_ok=True)
+    return figures
 
 
 def _reports(path: Path, start: date) -> dict[str, Any]:
@@ -150,38 +151,6 @@ def _pages(path: Path, calls: int) -> dict[str, Any]:
         }
     finally:
         store.close()
-
-
-def _sqlite(path: Path, copy: Path, start: datetime) -> dict[str, float]:
-    """The same rows in SQLite with an index on time, and the month's reports asked of it."""
-    from warehouse.store import Warehouse
-
-    columns = "call_id, agent, answered_at, ring_ms, score, fails, reviews, veto"
-    database = sqlite3.connect(copy)
-    database.execute(f"CREATE TABLE calls ({columns}, local_at INTEGER)")
-    database.execute("CREATE TABLE verdicts (call_id PRIMARY KEY, pattern) WITHOUT ROWID")
-    store = Warehouse.open(path)
-    with store.cursor() as cursor:
-        cursor.execute(
-            "SELECT call_id, agent, epoch(answered_at)::BIGINT, ring_ms, score, fails, reviews,"
-            " veto, epoch(local_at)::BIGINT FROM v_calls"
-        )
-        while rows := cursor.fetchmany(_AT_ONCE):
-            database.executemany("INSERT INTO calls VALUES (?,?,?,?,?,?,?,?,?)", rows)
-        cursor.execute("SELECT call_id, pattern FROM verdicts")
-        while rows := cursor.fetchmany(_AT_ONCE):
-            database.executemany("INSERT INTO verdicts VALUES (?,?)", rows)
-    store.close()
-    database.execute("CREATE INDEX calls_time ON calls (local_at)")
-    database.commit()
-    last = int((start + timedelta(days=_DAYS)).timestamp()) + 8 * 3600
-    period = {"since": last - _MONTH * 86_400, "until": last}
-    times = {
-        report: _warm(lambda sql=sql: database.execute(sql, period).fetchall())  # type: ignore[misc]
-        for report, sql in _SQLITE.items()
-    }
-    database.close()
-    return times
 
 
 def _ingest(path: Path, root: Path) -> dict[str, float]:
