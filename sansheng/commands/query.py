@@ -74,11 +74,20 @@ def query(
 
 
 def masked(found: Result) -> Result:
-    """The same rows with what is personal starred; ids and hashes stay what they are."""
+    """The same rows with what is personal starred, in lists and structs too.
+
+    Ids and hashes stay what they are, and so does whatever has a name that ends like theirs.
+    """
     from calls.masks import mask_number, mask_text
 
     def mask(column: str, value: object) -> object:
-        if not isinstance(value, str) or column.endswith(_IDS):
+        if column.endswith(_IDS):
+            return value
+        if isinstance(value, list):
+            return [mask(column, each) for each in value]
+        if isinstance(value, dict):
+            return {mask(column, name): mask(name, each) for name, each in value.items()}
+        if not isinstance(value, str):
             return value
         return mask_number(value) if column in _NUMBERS else mask_text(value)
 

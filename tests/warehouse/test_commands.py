@@ -48,6 +48,29 @@ def test_rows_are_masked_unless_asked_and_asking_is_noted(config: list[str]) -> 
 
 
 @pytest.mark.parametrize(
+    "shape",
+    [
+        "list(caller ORDER BY caller)",
+        "list(text)",
+        "{'caller': any_value(caller), 'said': list(text)}",
+        "histogram(text)",
+        "'said: ' || string_agg(text)",
+    ],
+)
+def test_what_is_packed_into_one_value_is_masked_too(config: list[str], shape: str) -> None:
+    sql = (
+        f"SELECT {shape} AS packed FROM v_utterances JOIN v_calls USING (call_id)"
+        " WHERE call_id = 'call-03'"
+    )
+    (shown,) = rows(config, sql)
+    (whole,) = rows(config, sql, "--unmasked")
+    assert "****" in str(shown)
+    for number in ("13812345678", "13900001234"):
+        assert number not in str(shown)
+    assert "13812345678" in str(whole) or "13900001234" in str(whole)
+
+
+@pytest.mark.parametrize(
     ("name", "holds"), [("r.pdf", b"NotoSansCJK"), ("r.html", "话务员得分".encode())]
 )
 def test_a_report_as_a_file_with_a_chart(
