@@ -191,6 +191,10 @@ class Endpoint:
     def _take(self, arrival: Arrival) -> None:
         """Let an INVITE in, send it elsewhere, or refuse it."""
         self.last_sip = arrival.moment
+        if not arrival.leg.alive:
+            # The library has refused it by itself (422, a broken offer), or its caller is gone.
+            log.info("an INVITE was over before it was looked at")
+            return
         if (ours := self._transfer_of(call_id_of(arrival.message))) is not None:
             arrival.leg.say(_MOVED, (("Contact", f"<{ours.aim.redirect}>"),))
             return

@@ -43,8 +43,14 @@ class Standing:
         return None
 
     def end(self, code: int = 0) -> None:
-        del code
+        from telephony.clock import Clock
+        from telephony.leg import Fact, FactKind, Leg
+
         self.told_to_end = True
+        if self.deaf:
+            # What a leg does that the library knows no more.
+            self.alive = False
+            self.facts.append(Fact(cast(Leg, self), FactKind.GONE, Clock().now(), code))
 
 
 def test_the_agent_is_let_go_and_the_call_is_closed(tmp_path: Path) -> None:
@@ -71,6 +77,8 @@ def test_the_agent_is_let_go_and_the_call_is_closed(tmp_path: Path) -> None:
     bridge._record.event(Channel.AGENT, EventKind.INVITE, clock.now(), received=False)
     bridge._record.start = lambda: None  # type: ignore[method-assign]
     bridge.handle(Fact(cast(Leg, agent), FactKind.ANSWERED, clock.now(), 200))
+    [gone] = caller.facts
+    bridge.handle(gone)
     assert agent.told_to_end
     assert not bridge.done
     agent.alive = False
