@@ -20,6 +20,8 @@ _TABLES = (
 """A table of counts, and what fills it."""
 _DAYS = 7
 """Days counted in one transaction: bounds how long writers wait."""
+_OLDEST = timedelta(days=3653)
+"""Days before ten years ago stay uncounted: a wrong clock must not make a million days to count."""
 
 
 class Statements(Protocol):
@@ -40,12 +42,13 @@ def count_days(database: Database, now: datetime) -> int:
     Returns how many were counted: none when nothing is left to do. One transaction: a kill leaves
     all of them counted or none.
     """
-    yesterday = _local_day(now) - timedelta(days=1)
+    today = _local_day(now)
     with database.transaction() as cursor:
         cursor.execute(
-            "SELECT day FROM uncounted((SELECT min(invited_at) + INTERVAL 8 HOUR FROM calls)::DATE,"
+            "SELECT day FROM uncounted((SELECT CASE WHEN min(invited_at) IS NOT NULL THEN"
+            " greatest((min(invited_at) + INTERVAL 8 HOUR)::DATE, $oldest::DATE) END FROM calls),"
             " $last::DATE) ORDER BY day",
-            {"last": yesterday},
+            {"oldest": today - _OLDEST, "last": today - timedelta(days=1)},
         )
         days = [day for (day,) in cursor.fetchall()]
         week = [day for day in days if day - days[0] < timedelta(days=_DAYS)]

@@ -304,6 +304,17 @@ def test_an_empty_warehouse_has_no_day_to_count(tmp_path: Path) -> None:
     warehouse.close()
 
 
+def test_a_call_of_a_wrong_clock_is_read_and_not_counted(tmp_path: Path) -> None:
+    hotline = days_of_calls(tmp_path / "s.duckdb")
+    hotline.ingest([{**NEW, "second": -86_400 * 20_000}])
+    hotline.count(DAYS)
+    assert counted(hotline.warehouse)[0] == date(2016, 11, 7)
+    long_ago = FIRST - timedelta(days=20_000)
+    sql = report_sql(Report.AGENTS, By.AGENT, long_ago, LAST)
+    assert [row["calls"] for row in hotline.warehouse.rows(sql)] == [DAYS + 1]
+    hotline.warehouse.close()
+
+
 def test_a_long_time_is_counted_in_several_turns(tmp_path: Path) -> None:
     hotline = days_of_calls(tmp_path / "s.duckdb")
     turns = []
