@@ -26,6 +26,7 @@ from scoring import rules as rules_file
 from scoring.backtest import Difference, Stored, Summary, backtest
 from scoring.rehear import Words
 from scoring.rules import RuleBook
+from scoring.standing import Standing, compare
 from warehouse.query import run as query
 
 ALL = "true"
@@ -67,6 +68,9 @@ class Change:
     phrases: Path | None
     """None: the phrases stay as they are, and stored hits stand."""
     phrases_in_use: Path | None
+    rules_in_use: Path | None = None
+    """The rules file in use (None: the bundled one): what it judged and the change cannot touch
+    is not judged again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,9 @@ class _Desk:
     """What a process needs, loaded once."""
 
     rules: RuleBook
+    standing: Standing
     in_use: str
+    """Version of the phrasebook in use."""
     words: Words | None
     blank: Words | None
     """The same for calls that another phrasebook judged: nothing is known to be refuted."""
@@ -190,9 +196,10 @@ def _score_prepared(page: Page) -> Outcome:
 
 def _open_desk(change: Change) -> _Desk:
     rules = rules_file.load(change.rules)
+    standing = compare(rules_file.load(change.rules_in_use), rules)
     in_use = phrasebook_file.load(change.phrases_in_use)
     if change.phrases is None:
-        return _Desk(rules, in_use.version, None, None)
+        return _Desk(rules, standing, in_use.version, None, None)
     book = phrasebook_file.load(change.phrases)
 
     changed = changed_families(in_use, book)
@@ -218,7 +225,7 @@ def _open_desk(change: Change) -> _Desk:
         propose=propose, decide=judge, known=known, version=book.version, families=changed
     )
     blank = replace(words, propose=propose_all, known=frozenset(), families=None)
-    return _Desk(rules, in_use.version, words, blank)
+    return _Desk(rules, standing, in_use.version, words, blank)
 
 
 def changed_families(before: Phrasebook, after: Phrasebook) -> frozenset[str] | None:
@@ -241,7 +248,8 @@ def _score(page: Page, desk: _Desk) -> Outcome:
             broken += 1
             continue
         same = one.scorecard.versions.phrasebook == desk.in_use
-        made = next(backtest([one], desk.rules, words=desk.words if same else desk.blank))
+        words = desk.words if same else desk.blank
+        made = next(backtest([one], desk.rules, words, desk.standing))
         summary.add(made, one)
         if made.changed or made.unasked:
             changes.append(made)

@@ -76,6 +76,7 @@ class Editions:
                 rules=folder / RULES_FILE.name if rules else now.scoring.path,
                 phrases=None if rules else folder,
                 phrases_in_use=now.phrasebook.path,
+                rules_in_use=now.scoring.path,
             )
             total, summary, broken = count(*stored), Summary(), 0
             yield Trial(total=total)

@@ -13,9 +13,10 @@ from calls.hit import Finding, Hit, Status
 from calls.scorecard import Scorecard, Versions
 from calls.speech import Transcript
 from scoring.calibration import Judged, Quality, rule_quality
-from scoring.judge import score
+from scoring.judge import rescore, score
 from scoring.rehear import Words, rehear
 from scoring.rules import RuleBook
+from scoring.standing import Standing
 
 _SAME_PLACE_MS = 3000
 """Findings of a family that start this close are the same one."""
@@ -78,12 +79,16 @@ class AgentEffect:
 
 
 def backtest(
-    stored: Iterable[Stored], rules: RuleBook, words: Words | None = None
+    stored: Iterable[Stored],
+    rules: RuleBook,
+    words: Words | None = None,
+    standing: Standing | None = None,
 ) -> Iterator[Difference]:
     """Score each stored call anew and tell what is different.
 
     ``words`` is the changed phrasebook, None when only the rules changed and the stored hits
-    stand.
+    stand. ``standing``: of the scorecards that the rules in use made, only the verdicts that read
+    something changed are made again. None: all are.
     """
     for one in stored:
         hits, unasked = one.hits, 0
@@ -97,7 +102,15 @@ def backtest(
             engine=old.versions.engine,
             model=old.versions.model,
         )
-        new = score(one.call, one.transcript, hits, rules, versions)
+        if (
+            standing is not None
+            and standing.version == old.versions.rules
+            and one.transcript is not None
+            and hits == one.hits
+        ):
+            new = rescore(one.call, one.transcript, hits, rules, versions, old, standing.changed)
+        else:
+            new = score(one.call, one.transcript, hits, rules, versions)
         before, after = _marks(old), _marks(new)
         yield Difference(
             call_id=one.call.call_id,

@@ -28,6 +28,7 @@ from scoring.rings import count_rings, three_rings
 from scoring.rules import RuleBook
 from scoring.sections import Rule
 from scoring.shirking import shirking
+from scoring.standing import COACHING, stands
 from scoring.verdict import Verdict
 
 _HEARD: Mapping[str, Callable[[Facts], Verdict]] = {
@@ -84,15 +85,48 @@ def score(
     )
     found = findings(facts) if facts.recorded else ()
     items = tuple(_item(facts, name, found) for name in RULES)
+    return _card(facts, items, found, versions, coaching(facts) if facts.recorded else None)
+
+
+def rescore(
+    call: Call,
+    transcript: Transcript,
+    hits: Sequence[Hit],
+    rules: RuleBook,
+    versions: Versions,
+    old: Scorecard,
+    changed: frozenset[str],
+) -> Scorecard:
+    """The same as ``score``, from a card of the same call, transcript and hits.
+
+    ``changed`` are the sections in which the rules of the old card differ from these: what reads
+    none of them is taken from the old card.
+    """
+    facts = Facts(call=call, transcript=transcript, hits=tuple(hits), book=rules)
+    kept = {item.rule: item for item in old.items if stands(item.rule, changed)}
+    found = old.findings if stands(FORBIDDEN, changed) else findings(facts)
+    items = tuple(kept.get(name) or _item(facts, name, found) for name in RULES)
+    figures = old.coaching if stands(COACHING, changed) else None
+    return _card(facts, items, found, versions, figures or coaching(facts))
+
+
+def _card(
+    facts: Facts,
+    items: tuple[Item, ...],
+    found: tuple[Finding, ...],
+    versions: Versions,
+    figures: dict[str, float] | None,
+) -> Scorecard:
+    call = facts.call
     return Scorecard(
         call_id=call.call_id,
         score=total(items),
         ring_ms=call.ring_ms,
-        rings=count_rings(call.ring_ms, rules.file.three_rings),
+        rings=count_rings(call.ring_ms, facts.rules.three_rings),
         items=items,
         findings=found,
         versions=versions,
-        coaching=coaching(facts) if facts.recorded else None,
+        coaching=figures,
     )
 
 

@@ -64,6 +64,7 @@ def backtest(
         rules=rules or settings.scoring.path,
         phrases=phrases,
         phrases_in_use=settings.phrasebook.path,
+        rules_in_use=settings.scoring.path,
     )
     days = _between(since, until)
     stored = (settings.database, settings.socket, days)
