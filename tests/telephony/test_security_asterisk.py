@@ -134,11 +134,11 @@ def by_tls(encrypted: Encrypted, number: str) -> dict[str, Any]:
 def test_a_call_with_a_hold_goes_through_encrypted_and_both_sides_are_heard(
     encrypted: Encrypted, phones: Phones, speech: Speech
 ) -> None:
-    agent = phones(port=encrypted.agent, ring_ms=300, play=str(speech(2, 8)), hang_up_ms=5500)
+    agent = phones(port=encrypted.agent, ring_ms=300, play=str(speech(2, 8)), hang_up_ms=3800)
     caller = phones(
         play=str(speech(1, 8)),
-        hold_ms=1500,
-        resume_ms=3000,
+        hold_ms=900,
+        resume_ms=1900,
         **by_tls(encrypted, "88908890"),
     )
     for phone in (caller, agent):
