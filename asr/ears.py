@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 from asr.draft import Draft, HeardSpan, shifted
@@ -138,7 +137,9 @@ class _Sound:
         total = sum(self.wide[index].end_ms - self.wide[index].start_ms for index in indices)
         done = 0
         spans: list[HeardSpan] = []
-        batches = _batches(pack(self.wide, indices), engine.batch_size)
+        windows = list(pack(self.wide, indices))
+        size = min(engine.batch_size, -(-len(windows) // engine.lanes))
+        batches = (windows[i : i + size] for i in range(0, len(windows), max(1, size)))
         for answers in in_lanes(engine.lanes, work, batches):
             for window, heard in answers:
                 spans += self._spans(window, heard, prompt)
@@ -163,11 +164,6 @@ class _Sound:
                 yield HeardSpan(span=span, utterance=utterance)
             else:
                 yield HeardSpan(span=span)
-
-
-def _batches(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
-    while batch := list(islice(windows, size)):
-        yield batch
 
 
 def _later(span: SpeechSpan, by_ms: int) -> SpeechSpan:

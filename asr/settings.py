@@ -27,7 +27,7 @@ class AsrSettings(BaseModel):
     )
     threads: int = Field(default=0, ge=0, le=64, description="CPU threads; 0: all, at most 4.")
     beam_size: int = Field(default=5, ge=1, le=10, description="Hypotheses kept while decoding.")
-    batch_size: int = Field(default=4, ge=1, le=64, description="Windows decoded at once.")
+    batch_size: int = Field(default=8, ge=1, le=64, description="Windows decoded at once.")
     during_call: bool = Field(
         default=True, description="Hear calls while they go on, when a worker is idle."
     )

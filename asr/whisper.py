@@ -54,7 +54,8 @@ class WhisperEngine:
         keep_freed_memory()
         source = str(embedded_model()) if settings.model == "embedded" else settings.model
         threads = settings.threads or min(4, os.cpu_count() or 1)
-        self.lanes = min(_LANES, threads) if settings.device == "cpu" else 1
+        self._is_gpu = settings.device != "cpu"
+        self.lanes = 1 if self._is_gpu else min(_LANES, threads)
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         try:
             self._whisper: Any = WhisperModel(
@@ -147,13 +148,23 @@ class WhisperEngine:
         return scores
 
     def _encode(self, windows: Sequence[Samples], length: int = _WINDOW) -> Any:
+        """The encoder's output for windows, each of ``length`` samples.
+
+        A CPU takes them one by one: a batch is no faster there, and its attention takes 70 MB a
+        window.
+        """
         extractor = self._whisper.feature_extractor
         features = []
         for window in windows:
             mel = extractor(np.pad(window[:length], (0, max(0, length - len(window)))))
             features.append(mel[:, : length // _FRAME_SAMPLES])
+        encode = self._whisper.encode
         try:
-            return self._whisper.encode(np.stack(features))
+            if self._is_gpu:
+                return encode(np.stack(features))
+            return self._views.from_array(
+                np.concatenate([np.asarray(encode(mel)) for mel in features])
+            )
         except RuntimeError as error:
             raise _translated(error) from error
 

@@ -107,6 +107,13 @@ def test_a_long_call_goes_in_small_batches(tmp_path: Path, minutes: int) -> None
     assert sum(engine.batches) <= 12 * minutes / 6
 
 
+def test_the_windows_of_a_short_call_are_shared_by_the_lanes(tmp_path: Path) -> None:
+    talk = at(80, *((n * 5 + 1.0, speech()) for n in range(15)))
+    engine = ScriptedEngine(batch_size=8, lanes=2)
+    transcribe(engine, "call-1", record(tmp_path, line(80), talk), SIDES)
+    assert sorted(engine.batches) == [1, 2]
+
+
 def test_a_mono_mix_is_one_side_and_says_so(tmp_path: Path) -> None:
     engine = ScriptedEngine(heard=[heard(("你", 500, 700), ("好", 700, 900))])
     transcript = transcribe(engine, "call-1", record(tmp_path, at(6, (1, speech()))), ())
