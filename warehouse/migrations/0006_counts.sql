@@ -37,12 +37,14 @@ SELECT day FROM (
                              INTERVAL 1 DAY)) AS DATE) AS day
 ) ANTI JOIN counted_days USING (day);
 
--- Between which moments the calls of uncounted days lie; NULL when every day is counted. Compared with
--- `invited_at` itself, so that the file is read there and nowhere else.
-CREATE MACRO fresh_from(first, last) AS
-    (SELECT min(day) - INTERVAL 8 HOUR FROM uncounted(first, last));
-CREATE MACRO fresh_to(first, last) AS
-    (SELECT max(day) + INTERVAL 16 HOUR FROM uncounted(first, last));
+-- Between which moments the calls of uncounted days lie. Compared with `invited_at` itself, so that the
+-- file is read there and nowhere else; with every day counted that is nowhere (NULL would read it all).
+CREATE MACRO fresh_from(first, last) AS (
+    SELECT coalesce(min(day) - INTERVAL 8 HOUR, TIMESTAMP 'infinity') FROM uncounted(first, last)
+);
+CREATE MACRO fresh_to(first, last) AS (
+    SELECT coalesce(max(day) + INTERVAL 16 HOUR, TIMESTAMP '-infinity') FROM uncounted(first, last)
+);
 
 -- A call as an hour of its own.
 CREATE MACRO fresh_calls(first, last) AS TABLE
