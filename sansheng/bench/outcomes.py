@@ -3,6 +3,7 @@
 All from what was heard once (``sansheng.bench.hearing``); no audio is asked.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -80,18 +81,18 @@ def curves(book: Phrasebook, calls: Sequence[Heard]) -> dict[str, dict[float, Ou
 
 def bands(book: Phrasebook, calls: Sequence[Heard]) -> dict[str, dict[str, Outcome]]:
     """The outcome by voice, speed, SNR and level."""
-    kinds: dict[str, Callable[[Heard], str]] = {
-        "voice": lambda h: h.call.turns[h.call.turn].voice,
-        "speed": lambda h: f"{h.call.turns[h.call.turn].speed:.1f}",
+    kinds: dict[str, Callable[[Heard], tuple[int, str]]] = {
+        "voice": lambda h: (0, h.call.turns[h.call.turn].voice),
+        "speed": lambda h: (0, f"{h.call.turns[h.call.turn].speed:.1f}"),
         "snr_db": lambda h: _band(h.call.snr_db, _SNR_DB),
         "level_dbfs": lambda h: _band(h.call.level_dbfs, _LEVEL_DBFS),
     }
     split: dict[str, dict[str, Outcome]] = {}
     for kind, key in kinds.items():
-        groups: defaultdict[str, list[Heard]] = defaultdict(list)
+        groups: defaultdict[tuple[int, str], list[Heard]] = defaultdict(list)
         for heard in calls:
             groups[key(heard)].append(heard)
-        split[kind] = {name: judge(book, groups[name], as_it_is) for name in sorted(groups)}
+        split[kind] = {place[1]: judge(book, groups[place], as_it_is) for place in sorted(groups)}
     return split
 
 
@@ -149,13 +150,14 @@ def _with(book: Phrasebook, name: str, value: float) -> Phrasebook:
     return replace(book, thresholds=book.thresholds.model_copy(update={name: value}))
 
 
-def _band(value: float, edges: Sequence[float]) -> str:
-    """The band of a value among edges, as people read it: ``15–20``."""
-    below = [edge for edge in edges if edge <= value]
-    above = [edge for edge in edges if edge > value]
-    if not below:
-        return f"< {above[0]:g}"
-    return f"≥ {below[-1]:g}" if not above else f"{below[-1]:g} to {above[0]:g}"
+def _band(value: float, edges: Sequence[float]) -> tuple[int, str]:
+    """The band of a value among edges: its number, and its name as people read it."""
+    number = bisect_right(edges, value)
+    if number == 0:
+        return number, f"below {edges[0]:g}"
+    if number == len(edges):
+        return number, f"from {edges[-1]:g}"
+    return number, f"{edges[number - 1]:g} to {edges[number]:g}"
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -93,29 +93,35 @@ def _make(folder: Path, limit: int) -> Path:
 
 
 def _print(console: "Console", title: str, rows: "Mapping[Any, Outcome]") -> None:
-    """A table of outcomes as shares with their counts, and the worst that chance allows."""
+    """A table of outcomes: violations (bad) found and failed, harmless calls accused or in review.
+
+    ``≤`` is the share accused that chance still allows (95 %).
+    """
     from rich import box
     from rich.table import Table
 
     from scoring.calibration import share
 
-    columns = (title, "found", "failed", "false fail", "at most", "false review")
-    table = Table(*columns, box=box.SIMPLE)
-    for name, outcome in rows.items():
-        o = outcome
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    titles = ("bad", "found", "failed", "fine", "accused", "≤", "review")
+    for column in (title, *titles):
+        table.add_column(column, no_wrap=True)
+    for name, o in rows.items():
         table.add_row(
             str(name),
-            _counted(o.found, o.violations),
-            _counted(o.failed, o.violations),
-            _counted(o.accused, o.harmless),
+            str(o.violations),
+            _shown(o.found, o.violations),
+            _shown(o.failed, o.violations),
+            str(o.harmless),
+            _shown(o.accused, o.harmless),
             f"{share(o.accused, o.harmless).high:.3f}",
-            _counted(o.reviewed, o.harmless),
+            _shown(o.reviewed, o.harmless),
         )
     console.print(table)
 
 
-def _counted(part: int, whole: int) -> str:
-    return f"{part}/{whole} {part / whole:.3f}" if whole else "none"
+def _shown(part: int, whole: int) -> str:
+    return f"{part / whole:.3f}" if whole else "none"
 
 
 def _plain(split: "Mapping[str, Mapping[Any, Outcome]]") -> dict[str, Any]:
