@@ -38,7 +38,7 @@ _LOOK_S = 0.2
 _RETRY_S = 5
 """Wait before a warehouse that could not write is tried again."""
 _DAY_S = 86_400
-_COUNT_S = 600
+_COUNT_S = 60
 """Between two looks for days to count: a call reviewed meanwhile is read by itself."""
 _BACK_OFF_S = (0.5, 1, 2, 5, 10, 30)
 """Waits before a worker that died is started again; the last one repeats."""
