@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from calls.codec import write_record
@@ -155,3 +157,24 @@ def test_a_file_of_a_newer_sansheng_is_refused(warehouse: Warehouse) -> None:
     )
     with pytest.raises(WarehouseError, match=f"schema {later}"):
         migrate(warehouse._database)
+
+
+@pytest.mark.parametrize("many", [1, 2, 99, 100, 101, 500])
+def test_rows_go_in_as_they_are_few_or_many(tmp_path: Path, many: int) -> None:
+    """Few rows travel as one text and many as a text a column: what arrives is the same."""
+    at = datetime(2026, 11, 24, 6, 0, 0, 123_000, tzinfo=UTC)
+    record = msgspec.Raw('{"text":"“您好”\\\\n","n":[1,null]}'.encode())
+    rows = [
+        (f"id '{place}", None if place % 2 else place, place / 3, place % 3 == 0, at, record)
+        for place in range(many)
+    ]
+    warehouse = Warehouse.open(tmp_path / "s.duckdb")
+    with warehouse._database.transaction() as cursor:
+        cursor.execute(
+            "CREATE TABLE things (id TEXT, n INTEGER, x DOUBLE, yes BOOLEAN, at_time TIMESTAMP,"
+            " record_json TEXT)"
+        )
+        cursor.insert("things", rows)
+        found = cursor.execute("SELECT * FROM things ORDER BY rowid").fetchall()
+    warehouse.close()
+    assert found == [(*row[:5], bytes(record).decode()) for row in rows]
