@@ -163,15 +163,20 @@ def _ingest(path: Path, root: Path) -> dict[str, float]:
 
     folders = [whole_call(root / "analysed", place) for place in range(_WHOLE + _SINGLES)]
     store = Warehouse.open(path)
-    began = time.perf_counter()
+    began, used = time.perf_counter(), sum(os.times()[:2])
     store.ingest_many(folders[:_WHOLE], root / "archive")
     bulk = _WHOLE / (time.perf_counter() - began)
+    bulk_cpu = (sum(os.times()[:2]) - used) * 1000 / _WHOLE
     began = time.perf_counter()
     for folder in folders[_WHOLE:]:
         store.ingest(folder, root / "archive")
     single = _SINGLES / (time.perf_counter() - began)
     store.close()
-    return {"ingest_bulk_per_s": round(bulk, 1), "ingest_single_per_s": round(single, 1)}
+    return {
+        "ingest_bulk_per_s": round(bulk, 1),
+        "ingest_bulk_cpu_ms": round(bulk_cpu, 3),
+        "ingest_single_per_s": round(single, 1),
+    }
 
 
 def _backtest(path: Path, stored: int) -> dict[str, float]:
