@@ -79,7 +79,7 @@ class Thresholds(_Strict):
     fail_probability: float = Field(default=0.9, ge=0, le=1)
     review_probability: float = Field(default=0.35, ge=0, le=1)
     near_probability: float = Field(default=0.1, ge=0, le=1)
-    meaning_review: float = Field(default=0.4, ge=0, le=1)
+    meaning_review: float = Field(default=0.42, ge=0, le=1)
     meaning_heard: float = Field(default=0.45, ge=0, le=1)
     meaning_fail: float = Field(default=0.7, ge=0, le=1)
 

@@ -242,7 +242,7 @@ def report(name: str, labels: Any, likelihoods: tuple[Any, Any, Any]) -> None:
         figures: dict[str, Any] = {}
         if len(set(labels)) > 1:
             figures["auc"] = round(float(roc_auc_score(labels, p)), 3)
-        for limit in (0.3, 0.4, 0.5, 0.6):
+        for limit in (0.3, 0.42, 0.5, 0.6):
             for label, share in ((1, "found"), (0, "raised")):
                 if label in labels:
                     figures[f"{share}@{limit}"] = round(
