@@ -114,6 +114,18 @@ class Facts:
         return {channel: tuple(those) for channel, those in said.items()}
 
     @cached_property
+    def _said(self) -> dict[Channel, str]:
+        """All that a side said, folded, with a mark between utterances that no word holds."""
+        return {
+            channel: "|".join([fold(utterance.text) for utterance in those])
+            for channel, those in self.utterances.items()
+        }
+
+    def may_say(self, channel: Channel, words: Words) -> bool:
+        """Whether any utterance of a side is worth looking for the words: one look for them all."""
+        return words.pattern is not None and bool(words.pattern.search(self._said[channel]))
+
+    @cached_property
     def stretches(self) -> dict[Channel, tuple[Stretch, ...]]:
         """Each side's stretches of speech, with or without text."""
         gap = self.rules.dialogue.join_ms

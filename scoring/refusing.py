@@ -33,7 +33,8 @@ def suspects(facts: Facts, families: Iterable[str], words: Words) -> tuple[Cue, 
                     hit.status is Status.FAIL,
                 )
             )
-    for utterance in facts.utterances[Channel.AGENT]:
+    spoken = facts.utterances[Channel.AGENT] if facts.may_say(Channel.AGENT, words) else ()
+    for utterance in spoken:
         for place in find(words, utterance.text):
             start, end = time_of(utterance, place.start, place.end)
             if any(cue.start_ms <= end and start <= cue.end_ms for cue in found):
