@@ -31,8 +31,8 @@ from warehouse.query import run as query
 
 ALL = "true"
 """The condition that takes every call."""
-PAGE = 2048
-"""Calls read from the warehouse at once: what DuckDB decodes at once."""
+PAGE = 1024
+"""Calls read and scored at once: seconds of work, after which a run can be stopped."""
 _AHEAD = 2
 """Pages in work for each process: bounds the memory."""
 _MAX_ROWS = 10_000_000
