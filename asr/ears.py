@@ -70,8 +70,9 @@ def overhear(
     start_ms: int = 0,
     hotwords: Sequence[str] = (),
 ) -> Draft:
-    """Hear what a call under way has said since; returns the draft with it, or the same one.
+    """Hear what a call under way has said since; returns the draft with it.
 
+    The same draft comes back where nothing was heard and little more is settled.
     ``tail`` is what was recorded from ``start_ms`` of the call to now. A stretch of speech counts
     when it is closed, that is followed by a pause; nothing is heard until there is enough to fill a
     window fairly, or until what waits is old. Errors: RecordingError, EngineError.

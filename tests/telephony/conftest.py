@@ -22,6 +22,7 @@ from calls.call import Call
 from calls.codec import read_record
 from calls.handover import CALL_FILE, Spool, Stage
 from telephony.ports import free_ports as free_ports
+from telephony.security_settings import TlsSettings
 from telephony.settings import Destination, TapSettings
 from telephony.supervisor import TapSupervisor
 
@@ -205,6 +206,17 @@ class Papers:
     certificate: str
     key: str
     ca: str
+
+    def required(self, port: int) -> TlsSettings:
+        """A tap's settings under which nothing goes in clear and both ends are checked."""
+        return TlsSettings(
+            port=port,
+            certificate=self.certificate,
+            key=self.key,
+            ca=self.ca,
+            require_client_certificate=True,
+            srtp="required",
+        )
 
 
 @pytest.fixture

@@ -117,14 +117,7 @@ def encrypted(tap_of: TapOf, papers: Callable[[str], Papers]) -> Encrypted:
     ours = papers("ours")
     tap = tap_of(
         recording_coding="PCM_16",
-        tls=TlsSettings(
-            port=port,
-            certificate=ours.certificate,
-            key=ours.key,
-            ca=ours.ca,
-            require_client_certificate=True,
-            srtp="required",
-        ),
+        tls=ours.required(port),
         destinations={
             "88908890": Destination(
                 uri=f"sip:1001@127.0.0.1:{agent_tls};transport=tls", agent="1001"

@@ -16,7 +16,6 @@ from calls import wav
 from calls.call import Channel, EndedBy, EndReason
 from calls.handover import Stage
 from telephony.build import find_build
-from telephony.security_settings import TlsSettings
 from telephony.settings import Destination
 from tests.peers import asterisk
 from tests.telephony.conftest import Papers, Phone, Tap, free_ports
@@ -96,14 +95,7 @@ def encrypted(tap_of: TapOf, papers: Callable[[str], Papers]) -> Iterator[Encryp
     sip, ami, rtp, tls, tap_tls, agent = free_ports(6)
     tap = tap_of(
         recording_coding="PCM_16",
-        tls=TlsSettings(
-            port=tap_tls,
-            certificate=ours.certificate,
-            key=ours.key,
-            ca=ours.ca,
-            require_client_certificate=True,
-            srtp="required",
-        ),
+        tls=ours.required(tap_tls),
         destinations={
             "88908890": Destination(uri=f"sip:1001@127.0.0.1:{tls};transport=tls", agent="1001")
         },
