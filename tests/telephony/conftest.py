@@ -178,13 +178,18 @@ def tap_of(tmp_path: Path) -> Iterator[Callable[..., Tap]]:
 
 @pytest.fixture
 def speech(tmp_path: Path) -> Callable[[int, float], Path]:
-    """Writes a WAV of noise bursts that no other seed repeats: correlates sharply with itself."""
+    """Writes a WAV of noise bursts that no other seed repeats: correlates sharply with itself.
+
+    What is asked for again is not written again: a telephone may be opening the file just then.
+    """
 
     def make(seed: int, seconds: float) -> Path:
+        path = tmp_path / f"speech{seed}_{seconds}.wav"
+        if path.exists():
+            return path
         random = np.random.default_rng(seed)
         noise = random.normal(0, 0.2, int(seconds * RATE)).astype(np.float32)
         gate = np.repeat(random.integers(0, 2, int(seconds * 5) + 1), RATE // 5)[: len(noise)]
-        path = tmp_path / f"speech{seed}.wav"
         wav.write(path, np.clip(noise * gate, -0.9, 0.9), RATE)
         return path
 
