@@ -50,7 +50,7 @@ class Reviews:
     prices: Prices
 
     def queue(self, person: Person) -> list[Entry]:
-        """What waits for this reviewer: vetoes, then doubts (least sure first), then samples.
+        """What waits for this reviewer: vetoes, then doubts (least sure first) and samples in turn.
 
         The sample is a share of each agent's calls of a day that nothing presses, spread over noon,
         night and the rest of it, by a hash of the call's id: random for the agent, the same for
@@ -101,6 +101,7 @@ class Reviews:
             "offset": (today.utcoffset() or timedelta()) // timedelta(minutes=1),
             "share": self.settings.sample_share,
             "least": self.settings.sample_least,
+            "every": self.settings.sample_every,
             "second": self.settings.second_share,
             "many": _QUEUE,
         }

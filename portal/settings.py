@@ -138,6 +138,12 @@ class PortalSettings(BaseModel):
         le=50,
         description="Calls an agent a day that QA hears at random, at least.",
     )
+    sample_every: int = Field(
+        default=5,
+        ge=2,
+        le=100,
+        description="One entry in this many of QA's queue is a sample, however many doubts wait.",
+    )
     second_share: float = Field(
         default=0.1, ge=0, le=1, description="Share of the queue that two reviewers hear blind."
     )

@@ -1,4 +1,5 @@
--- What waits for reviewers of one reach: vetoes, doubts (least sure first), then the day's samples.
+-- What waits for reviewers of one reach: vetoes, then doubts (least sure first) with the day's samples
+-- among them: however many doubts there are, one entry in $every is a sample while one is left.
 WITH claims AS (
     SELECT f.call_id, f.rule, f.place AS finding, f.status, f.confidence,
            f.severity = 'critical' AS veto
@@ -31,16 +32,18 @@ WITH claims AS (
             <= greatest($least, round($share::DOUBLE * many))
 ), entries AS (
     SELECT call_id, rule, finding, CASE WHEN veto THEN 'veto' ELSE 'review' END AS why, status,
-           CASE WHEN veto THEN 0 ELSE 1 END AS urgency, confidence
+           confidence
     FROM claims
     UNION ALL
-    SELECT call_id, '*', NULL, 'sample', '', 2, NULL FROM samples
+    SELECT call_id, '*', NULL, 'sample', '', NULL FROM samples
 ), queued AS (
     SELECT *, CASE WHEN hash(call_id || rule || coalesce(finding, -1)) % 1000 < $second::DOUBLE * 1000
               THEN 2 ELSE 1 END AS ears
     FROM entries
 )
-SELECT e.call_id, e.rule, e.finding, e.why, e.status, e.ears
+SELECT e.call_id, e.rule, e.finding, e.why, e.status, e.ears,
+       row_number() OVER (PARTITION BY e.why
+                          ORDER BY e.confidence NULLS LAST, c.invited_at, e.call_id, e.finding) AS nth
 FROM queued e JOIN calls c USING (call_id) LEFT JOIN agents a USING (agent)
 WHERE ($reach_agent::TEXT IS NULL OR c.agent = $reach_agent)
   AND ($reach_team::TEXT IS NULL OR a.team = $reach_team)
@@ -50,5 +53,6 @@ WHERE ($reach_agent::TEXT IS NULL OR c.agent = $reach_agent)
     WHERE v.call_id = e.call_id AND v.rule = e.rule AND v.finding IS NOT DISTINCT FROM e.finding
       AND v.decision <> 'skip'
 ) < e.ears
-ORDER BY e.urgency, e.confidence NULLS LAST, c.invited_at, e.call_id, e.finding
+ORDER BY e.why <> 'veto', CASE e.why WHEN 'review' THEN ceil(nth / ($every::INTEGER - 1)) ELSE nth END,
+         e.why = 'sample', nth
 LIMIT $many

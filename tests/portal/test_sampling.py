@@ -44,6 +44,7 @@ def drawn(warehouse: Warehouse, share: float, least: int = 1) -> list[dict[str, 
             "offset": 480,
             "share": share,
             "least": least,
+            "every": 5,
             "second": 0.0,
             "reach_agent": None,
             "reach_team": None,
@@ -70,3 +71,17 @@ def test_every_agent_is_heard_by_the_share_and_from_each_part_of_the_day(
 
 def test_a_quiet_agent_is_heard_too(warehouse: Warehouse) -> None:
     assert len(drawn(warehouse, share=0.0, least=2)) == 2 * len(AGENTS)
+
+
+def test_samples_come_up_however_many_doubts_wait(warehouse: Warehouse) -> None:
+    def doubt(cursor: Cursor) -> None:
+        cursor.execute(
+            "INSERT INTO items (call_id, rule, status, earned, weight, clause)"
+            " SELECT call_id, 'hold', 'review', 0, 1, '' FROM calls"
+            " WHERE agent = '1001' ORDER BY call_id LIMIT 40"
+        )
+
+    warehouse.write(doubt)
+    kinds = [row["why"] for row in drawn(warehouse, share=0.2)]
+    assert kinds[:50] == [*["review"] * 4, "sample"] * 10
+    assert set(kinds[50:]) == {"sample"}
