@@ -91,7 +91,8 @@ class Bridge:
     ) -> None:
         """Open the journal and ring the agent's leg.
 
-        Errors: TapError when the journal or the agent's leg cannot be begun; the call is closed.
+        Errors: TapError when the journal or the agent's leg cannot be begun; the caller has not
+        been told.
         """
         self._record.open(head, arrived)
         self._record.event(Channel.CALLER, EventKind.INVITE, arrived)
@@ -106,10 +107,10 @@ class Bridge:
             agent.ring(destination.uri.replace("{called}", head.called), parameters)
         except SipLibraryError as error:
             self._record.event(Channel.AGENT, EventKind.FAILED, self._clock.now(), code=_FAILURE)
-            self._end(Channel.CALLER, _UNAVAILABLE)
+            self._ended = True
             raise TapError(
                 f"cannot ring the agent's leg ({reason_of(error)})",
-                remedy="check destinations in sansheng.toml",
+                remedy="check destinations, rtp_ports and the calls at once in sansheng.toml",
             ) from error
 
     def handle(self, fact: Fact) -> None:

@@ -44,7 +44,7 @@ from telephony.transfer import Exchange, Transfer
 log = structlog.get_logger()
 
 _STEP_MS = 10
-_MOVED, _UNAUTHORIZED, _FORBIDDEN, _UNAVAILABLE, _OVERLOADED = 302, 401, 403, 480, 503
+_MOVED, _UNAUTHORIZED, _FORBIDDEN, _OVERLOADED = 302, 401, 403, 503
 _TOO_LARGE = 513
 
 
@@ -94,7 +94,7 @@ class Endpoint:
             self.port,
             self._door,
             self.clock,
-            room=lambda: self.capacity - self._legs(),
+            room=self._room,
             is_ours=lambda call_id: self._transfer_of(call_id) is not None,
         )
         self._trunk: Account | None = None
@@ -184,7 +184,7 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001 (a process carries many citizens' calls)
             log.error("call in trouble", error=type(error).__name__, reason=reason_of(error))
             try:
-                blamed.end(_UNAVAILABLE)
+                blamed.end(_OVERLOADED)
             except Exception as second:  # noqa: BLE001
                 log.error("call cannot be ended", error=type(second).__name__)
 
@@ -205,12 +205,8 @@ class Endpoint:
         self.last_call = arrival.moment
         if arrival.is_cut:
             self._refuse(arrival.leg, Refusal(_TOO_LARGE))
-        elif self.draining or self._legs() + self._needed(arrival) > self.capacity:
-            if self.settings.bypass:
-                contact = self.settings.bypass.replace("{called}", arrival.called)
-                self._refuse(arrival.leg, Refusal(_MOVED, (("Contact", f"<{contact}>"),)))
-            else:
-                self._refuse(arrival.leg, self._door.overload)
+        elif self.draining or self._needed(arrival) > self._room(arrived=1):
+            self._turn_away(arrival)
         elif isinstance(arrival.leg, SiprecLeg):
             self._record(arrival, arrival.leg)
         else:
@@ -250,6 +246,7 @@ class Endpoint:
             )
         except (TapError, HandoverError) as error:
             log.error("call not taken", error=str(error))
+            self._turn_away(arrival)
             session.end(_OVERLOADED)
 
     def _transfer_of(self, call_id: str) -> Transfer | None:
@@ -268,16 +265,28 @@ class Endpoint:
             log.warning("refused an INVITE", code=refusal.code)
         leg.say(refusal.code, refusal.headers)
 
+    def _turn_away(self, arrival: Arrival) -> None:
+        """Have the PBX send a call round the tap: a recorder must not cost it."""
+        if self.settings.bypass:
+            contact = self.settings.bypass.replace("{called}", arrival.called)
+            self._refuse(arrival.leg, Refusal(_MOVED, (("Contact", f"<{contact}>"),)))
+        else:
+            self._refuse(arrival.leg, self._door.overload)
+
     def _needed(self, arrival: Arrival) -> int:
         return 1 if isinstance(arrival.leg, SiprecLeg) else 2
 
     def _legs(self) -> int:
         return sum(session.legs_needed for session in self.sessions)
 
+    def _room(self, arrived: int = 0) -> int:
+        """Legs that are left, to us and in the library, which has given ``arrived`` already."""
+        return min(self.capacity - self._legs(), BUILD.max_calls - self._gate.calls + arrived)
+
     def _start(self, index: int, passwords: list[str]) -> None:
         settings = self.settings
         allow_siprec()
-        self._gate = Gate(self.clock)
+        self._gate = Gate(self.clock, settings.retry_after_s)
         for kind in (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_TCP):
             self._library.transportCreate(kind, self._transport(self.port))
         if (tls := settings.tls).port:
