@@ -4,6 +4,8 @@ A recogniser errs on one character in five, mostly to a character of the same or
 sound, so phrases are compared by sound. pypinyin is imported here only.
 """
 
+import re
+from functools import lru_cache
 from typing import Final
 
 from pypinyin import Style, lazy_pinyin
@@ -40,6 +42,7 @@ _FOLDED: Final = {
     "俺": "我",
     "祢": "你",
 }
+_PAUSE: Final = "[，。？！；：、,.?!;:\\s]*"
 _FIRST_CODE: Final = 0xE000
 """Codes of syllables lie in Unicode's private use area, away from every spoken character."""
 
@@ -82,6 +85,32 @@ def spell(codes: str) -> str:
     """
     spelling = _CODES.spelling
     return "".join([spelling[c] for c in codes])
+
+
+def alike(text: str) -> str:
+    """A regular expression (RE2 or ``re``) that finds what sounds like ``text`` in a transcript.
+
+    Each character stands for all common ones (GB/T 2312) of its ``code``, so that 下班 also
+    finds 夏班 and 下搬; punctuation and spaces between them do not count.
+    """
+    of_code = _common()
+    return _PAUSE.join(
+        f"[{of_code[c]}]" if c in of_code else re.escape(spoken)
+        for spoken, c in zip(text, code(text), strict=True)
+    )
+
+
+@lru_cache(maxsize=1)
+def _common() -> dict[str, str]:
+    """The characters of GB/T 2312, by the code of their sound."""
+    found: dict[str, str] = {}
+    for row in range(0xB0, 0xF8):
+        for cell in bytes(range(0xA1, 0xFF)):
+            character = bytes((row, cell)).decode("gb2312", errors="ignore")
+            if character:
+                sound = code(character)
+                found[sound] = found.get(sound, "") + character
+    return found
 
 
 def pinyin(text: str) -> list[str]:

@@ -28,10 +28,6 @@ _WINDOWS = (timedelta(days=2), timedelta(days=30), None)
 YEARS = range(1990, 2200)
 """Years that a date may be of: the arithmetic of days ends at neither edge."""
 SHOWS = ("", "fail", "review", "veto", "appeal", "missed")
-_RECENT = 200_000
-"""Utterances that a search looks into first: some days of a busy hotline."""
-LONGEST_SEARCH = 60
-SHORTEST_SEARCH = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,33 +223,6 @@ def rulings(reviews: list[dict[str, Any]], appeals: list[dict[str, Any]]) -> lis
         Ruling(rule=row["rule"], finding=row.get("finding"), status=Status(row["status"]))
         for _, row in sorted(said, key=lambda pair: pair[0])
     ]
-
-
-def search(
-    store: Store, reach: Reach, words: str, *, channel: str = "", many: int = PAGE
-) -> list[dict[str, Any]]:
-    """Places in transcripts where the words were said, newest call first.
-
-    Looks into what came in last, and into all the years only where that is not enough: too few
-    places, or calls that came in long after they were made.
-    """
-    text = words.strip()[:LONGEST_SEARCH]
-    if reach.nothing or len(text) < SHORTEST_SEARCH:
-        return []
-    params = {
-        **reach_params(reach),
-        "words": text,
-        "channel": channel if channel in ("caller", "agent") else None,
-        "many": many,
-    }
-    first = store.rows("SELECT count(*) AS n FROM utterances")[0]["n"] - _RECENT
-    if first > 0:
-        found = store.rows(statement("search"), {**params, "first": first}, max_rows=many)
-        if len(found) == many:
-            edge = {"at": found[-1]["invited_at"], "first": first}
-            if store.rows(statement("search_whole"), edge)[0]["whole"]:
-                return found
-    return store.rows(statement("search"), {**params, "first": 0}, max_rows=many)
 
 
 def teams(store: Store, reach: Reach) -> list[str]:

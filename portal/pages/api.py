@@ -17,7 +17,8 @@ from portal.errors import not_found
 from portal.figures import overview
 from portal.pages.calls import Day, Text, wanted
 from portal.pages.figures import period
-from portal.records import calls_page, open_call, owner, read_stored, search
+from portal.records import calls_page, open_call, owner, read_stored
+from portal.search import By, search
 
 VERSION = "1.0"
 _MOST = 200
@@ -128,6 +129,8 @@ class PlaceOut(BaseModel):
     channel: str
     start_ms: int
     text: str
+    literal: bool
+    """Whether the very characters are there, not only their sound."""
 
 
 class PlaceList(BaseModel):
@@ -275,10 +278,14 @@ def get_audio(request: Request, call_id: CallId) -> FileResponse:
     return audio_response(stored.recording)
 
 
-def find(request: Request, words: Annotated[str, Query(min_length=2, max_length=60)]) -> PlaceList:
-    """Where words were said, within reach."""
+def find(
+    request: Request,
+    words: Annotated[str, Query(min_length=2, max_length=60)],
+    by: By = By.WORDS,
+) -> PlaceList:
+    """Where words, or what sounds like them, were said, within reach."""
     desk, person = desk_of(request), person_of(request)
-    found = search(desk.store, person.reach, words)
+    found = search(desk.store, person.reach, words, by=by)
     desk.store.audit(person.user_id, "search", "", {"found": len(found), "api": 1})
     return PlaceList(
         found=[PlaceOut.model_validate({**row, "text": mask_text(row["text"])}) for row in found]

@@ -25,9 +25,9 @@ from portal.records import (
     open_call,
     owner,
     read_stored,
-    search,
     teams,
 )
+from portal.search import By, search
 from portal.timeline import timeline
 from portal.transcripts import lines
 
@@ -173,12 +173,14 @@ def _mark(start: str, end: str) -> tuple[int, int] | None:
     return first, last
 
 
-def search_page(request: Request, words: Text = "", channel: Text = "") -> Response:
+def search_page(
+    request: Request, words: Text = "", by: By = By.SOUND, channel: Text = ""
+) -> Response:
     """Search what was said, within reach; what was searched for is not in the audit log."""
     desk, person = desk_of(request), person_of(request)
-    found = search(desk.store, person.reach, words, channel=channel)
+    found = search(desk.store, person.reach, words, by=by, channel=channel)
     if words:
         desk.store.audit(person.user_id, "search", "", {"found": len(found)})
     rows = [{**row, "text": shown(row["text"])} for row in found]
-    context = {"words": words, "channel": channel, "found": rows}
+    context = {"words": words, "by": by, "channel": channel, "found": rows}
     return page(request, "search.html", context)

@@ -1,5 +1,7 @@
 """What sounds alike on a phone line is found; what does not, is not."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from calls.text import normalise
 from phrasebook.book import Phrasebook
 from phrasebook.index import PhraseIndex
-from phrasebook.sound import SYMBOLS, code, spell
+from phrasebook.sound import SYMBOLS, alike, code, spell
 
 HAN = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), min_size=1, max_size=30)
 
@@ -74,3 +76,18 @@ def _load_index() -> PhraseIndex:
 
 
 _INDEX = _load_index()
+
+
+COMMON = st.text(
+    st.sampled_from("您好天津便民专线请问有什么可以帮是四明心找照谁说ab1.*[\\"), min_size=1
+)
+
+
+@given(COMMON, COMMON)
+def test_a_pattern_matches_just_what_has_the_same_codes(words: str, other: str) -> None:
+    pattern = re.compile(alike(words))
+    assert pattern.fullmatch(words)
+    assert pattern.fullmatch("，".join(words))
+    alike_in_code = normalise(words).text == words and normalise(other).text == other
+    if alike_in_code:
+        assert (pattern.fullmatch(other) is not None) == (code(words) == code(other))

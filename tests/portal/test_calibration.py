@@ -56,7 +56,7 @@ def test_a_second_opinion_is_blind_and_the_third_is_not_asked(
     assert two.submit("/queue", **VETO, decision="agree") == 303
     final = "SELECT final_score FROM v_calls WHERE call_id = 'call-00'"
     assert warehouse.rows(final) == [{"final_score": 0.0}]
-    Accounts(warehouse).add(
+    Accounts(warehouse, clock=lambda: clocks.wall).add(
         "qathree", "三审", frozenset({Role.QA}), password=PASSWORD, must_change=False
     )
     assert waits(visit("qathree")) != VETO

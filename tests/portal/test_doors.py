@@ -14,7 +14,7 @@ from portal.accounts import Accounts, Outcome, first_run
 from portal.app import create_app
 from portal.sessions import Sessions
 from portal.settings import PortalSettings
-from tests.peers.hotline import PASSWORD
+from tests.peers.hotline import NOW, PASSWORD
 from tests.portal.conftest import Client, Clocks
 from warehouse.store import Warehouse
 
@@ -152,9 +152,9 @@ def test_signing_in_never_leads_off_the_site(visit: Visit, where: str) -> None:
 
 
 def test_a_password_set_by_somebody_else_must_be_changed_first(
-    visit: Visit, warehouse: Warehouse
+    visit: Visit, warehouse: Warehouse, clocks: Clocks
 ) -> None:
-    accounts = Accounts(warehouse)
+    accounts = Accounts(warehouse, clock=lambda: clocks.wall)
     accounts.add("fresh", "新人", frozenset({Role.QA}), password=PASSWORD)
     client = visit("fresh")
     assert client.get("/queue").headers["location"] == "/password"
@@ -239,7 +239,7 @@ def test_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_behind_tls_cookies_are_secure_and_pinned(warehouse: Warehouse) -> None:
-    app: FastAPI = create_app(warehouse, PortalSettings(tls_proxy=True))
+    app: FastAPI = create_app(warehouse, PortalSettings(tls_proxy=True), clock=lambda: NOW)
     with Client(app, base_url="https://testserver", follow_redirects=False) as client:
         assert client.sign_in("wangli") == 303
         answer = client.get("/me")

@@ -1,7 +1,6 @@
 """Whatever an address or a form holds, the answer is an answer and never a 500."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
@@ -24,11 +23,7 @@ NAMES = (
     *("comment", "reason", "start", "end", "verdict", "answer", "name", "scopes", "roles", "old"),
 )
 QUERIES = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(EDGES), max_size=4)
-TRIES = settings(
-    max_examples=40,
-    deadline=timedelta(seconds=10),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+TRIES = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture

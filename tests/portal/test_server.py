@@ -16,6 +16,7 @@ from portal.app import create_app
 from portal.ports import Board
 from portal.server import PortalServer
 from portal.settings import PortalSettings
+from tests.peers.hotline import NOW
 from tests.portal.conftest import Client
 from warehouse.store import Warehouse
 
@@ -24,7 +25,7 @@ FREE = PortalSettings(port=0)
 
 @pytest.fixture
 def live_app(warehouse: Warehouse) -> FastAPI:
-    return create_app(warehouse, FREE, board=Board)
+    return create_app(warehouse, FREE, board=Board, clock=lambda: NOW)
 
 
 @pytest.fixture

@@ -3,19 +3,15 @@
 import io
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from openpyxl import load_workbook
 
-from portal.access import Reach, Role
+from portal.access import Role
 from portal.accounts import Accounts
-from portal.ports import NO_PARAMS, Params
-from portal.records import search
 from portal.settings import PortalSettings
-from tests.peers.hotline import NOW, PASSWORD, Story, hand_over
+from tests.peers.hotline import PASSWORD
 from tests.portal.conftest import Client, Clocks
 from tests.portal.test_access import bearer, token_for
 from warehouse.pdf import Section, document
@@ -437,39 +433,6 @@ def test_the_monthly_report_has_the_month_beside_the_one_before(
     assert len(book.sheetnames) == 4
     for month in ("2026-13", "2026-1", "1900-01", "x"):
         assert boss.get("/monthly.xlsx", params={"month": month}).status_code == 422
-
-
-@pytest.mark.parametrize("recent", [1, 5, 20])
-@pytest.mark.parametrize("many", [1, 3, 50])
-def test_a_search_of_the_latest_rows_finds_what_a_whole_one_does(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, recent: int, many: int
-) -> None:
-    """The calls of these tests came in newest first: the last rows are those of the oldest call."""
-    whole = search(warehouse, Reach(), "社保", many=many)
-    monkeypatch.setattr("portal.records._RECENT", recent)
-    assert search(warehouse, Reach(), "社保", many=many) == whole
-    newest = warehouse.rows("SELECT max(invited_at) AS at FROM calls WHERE answered_at IS NOT NULL")
-    assert whole[0]["invited_at"] == newest[0]["at"]
-
-
-def test_a_search_takes_the_latest_rows_where_they_hold_the_latest_calls(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for minute in range(3):
-        story = Story(call_id=f"late-{minute}", agent="1001", at=NOW + timedelta(minutes=minute))
-        warehouse.ingest(hand_over(story, tmp_path / "more"), tmp_path / "archive")
-    monkeypatch.setattr("portal.records._RECENT", 10)
-    asked: list[object] = []
-    rows = warehouse.rows
-
-    def noted(sql: str, params: Params = NO_PARAMS, *, max_rows: int = 10_000) -> Any:
-        asked.append(params.get("first"))
-        return rows(sql, params, max_rows=max_rows)
-
-    monkeypatch.setattr(warehouse, "rows", noted)
-    found = search(warehouse, Reach(), "社保", many=2)
-    assert [row["call_id"] for row in found] == ["late-2", "late-2"]
-    assert 0 not in asked
 
 
 def test_the_monthly_report_is_a_pdf_with_the_same_tables(
