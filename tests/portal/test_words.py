@@ -15,7 +15,7 @@ BY_NAME = re.compile(r'"((?:password|login|users|nav|second)\.[a-z_]+)"')
 GROUPS = (
     *("role.", "status.", "severity.", "veto.", "channel.", "ended.", "reason.", "rule.", "by."),
     *("coaching.", "scope.", "error.", "calls.", "call.", "queue.", "overview.", "live."),
-    *("appeal.state_", "alert.", "editions.", "editions_by."),
+    *("appeal.state_", "alert.", "editions.", "editions_by.", "search_by."),
 )
 """Keys that pages put together from a value: ``t("status." ~ item.status)``."""
 
