@@ -1,9 +1,20 @@
-"""Which peers this machine has: a missing one is an error in CI and a told skip elsewhere."""
+"""For all tests: which peers this machine has, and inputs by chance that are the same every time.
+
+A missing peer is an error in CI and a told skip elsewhere.
+"""
 
 import os
 import shutil
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")
+"""What fails here fails everywhere, and a slow machine is no fault. For inputs that nobody has
+tried: ``pytest --hypothesis-profile=default``."""
 
 PEERS = {
     "pbx": (("sipp",), "make peers, or apt-get install sip-tester"),

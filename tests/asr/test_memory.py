@@ -28,4 +28,5 @@ def faults(*, keep: bool) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
 def test_a_large_block_is_not_paid_for_again() -> None:
-    assert faults(keep=True) < 100 <= faults(keep=False)
+    # Of pages of any size: 25,600 small ones, or as few as 50 of 2 MB.
+    assert faults(keep=True) * 10 < faults(keep=False)

@@ -5,10 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -170,8 +170,33 @@ BROKEN = (
 """Ten ways in which a recording can be useless."""
 
 
-def test_kill_9_twice_on_the_way(tmp_path: Path) -> None:
-    """A folder of 300 calls through the command line, killed twice: each good one in once."""
+# Kills itself at the 40th time that a step is taken, by whichever hand, before or after it.
+CHILD = """
+import itertools, os, signal, sys
+from calls.handover import Spool
+from importer.run import Ledger
+from sansheng.cli import main
+
+room, step, when = {"note": Ledger, "hand_on": Spool}[sys.argv[1]], sys.argv[1], sys.argv[2]
+taken, really = itertools.count(1), getattr(room, step)
+
+def killing(*args):
+    last = next(taken) == 40
+    if last and when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    done = really(*args)
+    if last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done
+
+setattr(room, step, killing)
+del sys.argv[1:3]
+main()
+"""
+
+
+def test_kill_9_on_the_way_again_and_again(tmp_path: Path) -> None:
+    """A folder of 300 calls through the command line, killed four times: each good one in once."""
     folder, data = tmp_path / "in", tmp_path / "data"
     folder.mkdir()
     noise = np.random.default_rng(1).normal(0, 0.1, (4_000, 2)).astype(np.float32)
@@ -185,21 +210,15 @@ def test_kill_9_twice_on_the_way(tmp_path: Path) -> None:
         rows.append(f"{number},{number}.wav,2026-11-02 08:00:00,2026-11-02 08:00:05")
     (folder / "calls.csv").write_text("\n".join(rows))
     (tmp_path / "sansheng.toml").write_text(f'data_dir = "{data}"\n')
-    command = [sys.executable, "-m", "sansheng.cli", "import", "folder", str(folder)]
-    command += ["-c", str(tmp_path / "sansheng.toml")]
-    ledger = data / "import" / LEDGER_FILE
-
-    def imported() -> int:
-        return ledger.read_bytes().count(b"\n") if ledger.exists() else 0
-
-    for _ in range(2):
-        before, until = imported(), time.monotonic() + 60
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as job:
-            while imported() < before + 40 and job.poll() is None and time.monotonic() < until:
-                time.sleep(0.002)
-            job.send_signal(signal.SIGKILL)
-        assert job.returncode == -signal.SIGKILL
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    command = ["import", "folder", str(folder), "-c", str(tmp_path / "sansheng.toml")]
+    for step, when in product(("hand_on", "note"), ("before", "after")):
+        killed = subprocess.run(
+            [sys.executable, "-c", CHILD, step, when, *command], capture_output=True, check=False
+        )
+        assert killed.returncode == -signal.SIGKILL
+    done = subprocess.run(
+        [sys.executable, "-m", "sansheng.cli", *command], capture_output=True, text=True, check=True
+    )
     lines = done.stdout.splitlines()
     assert len(lines) == 10
     assert {line.split("\t")[0] for line in lines} == {str(n) for n in range(7, 300, 30)}
@@ -210,5 +229,6 @@ def test_kill_9_twice_on_the_way(tmp_path: Path) -> None:
     assert len(calls) == 290
     for each in folders:
         assert wav.inspect(each / RECORDING_FILE).duration_ms == 500
-    known = [json.loads(line)["call_id"] for line in ledger.read_text().splitlines()]
+    ledger = (data / "import" / LEDGER_FILE).read_text()
+    known = [json.loads(line)["call_id"] for line in ledger.splitlines()]
     assert len(known) == len(set(known)) == 290

@@ -16,6 +16,8 @@ from tests.importer.conftest import record
 from tests.telephony.conftest import until as reached
 
 HEAD = "id,audio,agent,invited_at,answered_at\n"
+BYTES_A_LOOK = 10
+"""So few that a file of a second is not whole before a test has given up waiting."""
 
 
 class Watching:
@@ -97,7 +99,7 @@ def test_what_is_still_written_moved_or_gone(
 
     def grown() -> bool:
         with growing.open("ab") as file:
-            file.write(sound[file.tell() :][:50])
+            file.write(sound[file.tell() :][:BYTES_A_LOOK])
         return "whole" in watch.calls()
 
     watch.until(grown)

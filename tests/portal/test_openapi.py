@@ -20,9 +20,6 @@ EXAMPLES = 80
 CHECKS = [not_a_server_error, response_schema_conformance]
 BOUNDED = settings(
     max_examples=EXAMPLES,
-    deadline=None,
-    database=None,
-    derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calls.hit import Finding, Severity, Status
@@ -66,7 +66,6 @@ def as_scoring(card: Scorecard, said: list[Ruling], rule: ForbiddenPhrase) -> li
     return made
 
 
-@settings(deadline=None)
 @given(
     marks=st.lists(
         st.tuples(st.sampled_from(list(Severity)), st.sampled_from([Status.FAIL, Status.REVIEW])),

@@ -2,24 +2,35 @@
 
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from calls.handover import Stage
 from portal.settings import PortalSettings
 from sansheng.service import Service
 from sansheng.settings import Settings
-from tests.peers.hotline import Story, hand_over, stories
+from tests.peers.hotline import Story, hand_over
 
 PATIENCE_S = 60
-LONG_AGO = stories()[0].at - timedelta(days=40)
+LONG_AGO = timedelta(days=40)
+LEFT = """
+SELECT ($now + INTERVAL 8 HOUR)::DATE - (min(invited_at) + INTERVAL 8 HOUR)::DATE
+    - (SELECT count(*) FROM counted_days) AS days
+FROM calls
+"""
+"""How many days since the first call are past and not counted, at the time of asking."""
 
 
-def days_counted(service: Service, wanted: int) -> bool:
-    """Wait for this many days between that time and now to be counted."""
+def days_left(service: Service) -> int:
+    (row,) = service.warehouse.rows(LEFT, {"now": datetime.now(UTC)})
+    return int(row["days"])
+
+
+def all_counted(service: Service) -> bool:
+    """Wait for all past days to be counted."""
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
-        if service.warehouse.rows("SELECT count(*) AS n FROM counted_days") == [{"n": wanted}]:
+        if days_left(service) == 0:
             return True
         time.sleep(0.05)
     return False
@@ -30,16 +41,13 @@ def test_a_running_service_counts_past_days(tmp_path: Path) -> None:
     service = Service(settings, None, with_tap=False)
     service.workers = []
     analysed = service.spool.folder(Stage.ANALYSED, "old").parent
-    hand_over(Story(call_id="old", agent="1001", at=LONG_AGO), analysed)
+    hand_over(Story(call_id="old", agent="1001", at=datetime.now(UTC) - LONG_AGO), analysed)
     service.ingest()
-    (row,) = service.warehouse.rows(
-        "SELECT (now()::TIMESTAMP + INTERVAL 8 HOUR)::DATE"
-        " - (min(invited_at) + INTERVAL 8 HOUR)::DATE AS days FROM calls"
-    )
+    assert days_left(service) >= LONG_AGO.days
     running = threading.Thread(target=service.run)
     running.start()
     try:
-        assert days_counted(service, row["days"])
+        assert all_counted(service)
         assert service.warehouse.rows("SELECT sum(calls) AS n FROM hour_counts") == [{"n": 1}]
     finally:
         service.stop()

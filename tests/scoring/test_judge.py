@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calls.call import (
@@ -245,7 +245,7 @@ def any_calls(draw: st.DrawFn) -> Call:
     return dataclasses.replace(base, signalling=signalling)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(any_calls(), transcripts(), st.lists(hits(), max_size=6))
 def test_no_input_makes_a_rule_raise_and_scores_stay_in_bounds(
     call: Call, transcript: Transcript | None, found: list[Hit]
@@ -261,7 +261,7 @@ def test_no_input_makes_a_rule_raise_and_scores_stay_in_bounds(
     assert score(call, transcript, found, BOOK, VERSIONS) == made
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(any_calls(), transcripts(), st.lists(hits(), max_size=6), st.sampled_from(["mono", "line"]))
 def test_a_mono_recording_or_a_bad_line_accuses_nobody(
     call: Call, transcript: Transcript | None, found: list[Hit], way: str
@@ -276,7 +276,7 @@ def test_a_mono_recording_or_a_bad_line_accuses_nobody(
     assert all(item.veto is None for item in made.items)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(any_calls(), st.lists(hits(), max_size=6))
 def test_what_was_not_heard_is_judged_by_the_signalling_alone(call: Call, found: list[Hit]) -> None:
     made = score(call, None, found, BOOK, VERSIONS)
@@ -320,7 +320,7 @@ def _free_places(transcript: Transcript) -> list[tuple[int, int]]:
     return [(a[1] + 600, b[0] - 600) for a, b in pairwise(busy) if b[0] - a[1] >= 2000]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_harmless_speech_never_adds_a_violation(data: st.DataObject) -> None:
     call, transcript, found = data.draw(st.sampled_from(SCENES))

@@ -235,7 +235,7 @@ def verdicts_agree(cursor: Cursor) -> None:
         assert {tuple(row[i] for i in kept) for row in cursor.fetchall()} == wanted
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(steps)
 def test_counted_days_say_what_their_calls_say(happens: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as root:
