@@ -89,13 +89,15 @@ class Bridge:
     def start(
         self, head: Head, destination: Destination, arrived: Moment, account: Account
     ) -> None:
-        """Open the journal and ring the agent's leg.
+        """Open the journal and ring the agent's leg, unless the caller has given up already.
 
         Errors: TapError when the journal or the agent's leg cannot be begun; the caller has not
         been told.
         """
         self._record.open(head, arrived)
         self._record.event(Channel.CALLER, EventKind.INVITE, arrived)
+        if not self.legs[Channel.CALLER].alive:
+            return
         agent = Leg(account, Channel.AGENT, self._clock, self.legs[Channel.CALLER].facts)
         agent.session = self
         self.legs[Channel.AGENT] = agent

@@ -30,8 +30,8 @@ from telephony.digest import Guard
 from telephony.door import Door, Refusal
 from telephony.gate import Gate
 from telephony.journal import Head
-from telephony.leg import Fact, Leg
-from telephony.library import open_library, start_library, transport_config
+from telephony.leg import Fact, FactKind, Leg
+from telephony.library import deepen_inbox, open_library, start_library, transport_config
 from telephony.live import LiveCall
 from telephony.pjsip import BUILD, SipLibraryError, allow_siprec, offer_tls, pj, reason_of
 from telephony.security import check_security
@@ -191,8 +191,8 @@ class Endpoint:
     def _take(self, arrival: Arrival) -> None:
         """Let an INVITE in, send it elsewhere, or refuse it."""
         self.last_sip = arrival.moment
-        if not arrival.leg.alive:
-            # The library has refused it by itself (422, a broken offer), or its caller is gone.
+        if not arrival.leg.alive and not self._was_given_up(arrival.leg):
+            # The library has refused it by itself: 422, a broken offer.
             log.info("an INVITE was over before it was looked at")
             return
         if (ours := self._transfer_of(call_id_of(arrival.message))) is not None:
@@ -249,6 +249,11 @@ class Endpoint:
             self._turn_away(arrival)
             session.end(_OVERLOADED)
 
+    def _was_given_up(self, leg: Leg) -> bool:
+        """Whether a citizen's CANCEL has come with the INVITE: a call, though nobody is rung."""
+        gone = any(fact.leg is leg and fact.kind is FactKind.CANCEL for fact in self.facts)
+        return gone and not isinstance(leg, SiprecLeg)
+
     def _transfer_of(self, call_id: str) -> Transfer | None:
         """The transfer whose new leg has this SIP Call-ID."""
         moving = (s.moving for s in self.sessions if isinstance(s, Bridge) and s.moving)
@@ -289,6 +294,7 @@ class Endpoint:
         self._gate = Gate(self.clock, settings.retry_after_s)
         for kind in (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_TCP):
             self._library.transportCreate(kind, self._transport(self.port))
+        deepen_inbox(settings.host, self.port)
         if (tls := settings.tls).port:
             transport = self._transport(tls.port + index)
             offer_tls(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from calls.call import Call, EndedBy, EndReason, EventKind
+from calls.call import Call, Channel, EndedBy, EndReason, EventKind
 from calls.handover import Stage
 from tests.peers.raw_agent import raw_agent
 from tests.peers.raw_peer import RawPeer, raw_peer
@@ -116,3 +116,30 @@ def test_a_cancel_after_the_ack_changes_nothing(tap_of: TapOf, phones: Phones) -
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
     assert call.recording is not None
     assert EventKind.CANCEL not in {event.kind for event in call.events}
+
+
+@pytest.mark.parametrize("stranger", [False, True])
+def test_a_caller_who_gives_up_before_the_tap_looks_is_a_call_that_rang_nobody(
+    tap_of: TapOf, stranger: bool
+) -> None:
+    tap = tap_of(allowed_peers=("127.0.0.2/32",) if stranger else ("127.0.0.1/32",))
+    [pid] = tap.supervisor.pids()
+    with raw_peer(tap.uri, "at-once") as caller, raw_agent(tap.agent_port) as agent:
+        os.kill(pid, signal.SIGSTOP)
+        caller.send("INVITE")
+        caller.send("CANCEL")
+        os.kill(pid, signal.SIGCONT)
+        code, tag = caller.answer("INVITE")
+        assert code == 487
+        caller.send("ACK", to_tag=tag)
+        if stranger:
+            until(lambda: [health.refused for health in tap.supervisor.health()] == [1])
+            assert not tap.spool.waiting(Stage.RECORDED)
+            return
+        call = only_record(tap)
+        agent.wire.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            agent.invited()
+    was_cancelled(call, answers=0)
+    assert call.ringing_at is None
+    assert {event.leg for event in call.events} == {Channel.CALLER}
