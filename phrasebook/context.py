@@ -10,6 +10,7 @@ from calls.speech import Utterance
 from calls.text import MappedText, is_spoken, normalise
 from phrasebook.book import Phrase, Phrasebook
 from phrasebook.index import Match
+from phrasebook.sound import code
 
 _CLAUSE_PAUSE_MS = 350
 """A pause between words that ends a clause where the recogniser set no mark."""
@@ -21,6 +22,9 @@ HARMLESS = "meaning"
 PASSING = "passing"
 """Guard of a phrase of one or two syllables that stands beside other clauses: 你说吧 after a
 question is not the bare 你说！ of the list, and a person is to tell."""
+ECHO = "echo"
+"""Guard of words that the caller has just used: said back (滚蛋麻花，对吧), or the answer to that
+question (会不会让人知道？不会), and a person is to tell."""
 _BARE_SYLLABLES = 2
 
 
@@ -118,6 +122,24 @@ def guards_of(book: Phrasebook, phrase: Phrase, text: str, *, opening: bool) -> 
     if phrase.first_turn and not opening:
         names.append(_NOT_OPENING)
     return tuple(names)
+
+
+def is_echo(words: str, before: str) -> bool:
+    """Whether words of two syllables or more sound in the other side's turn before them."""
+    sound = code(normalise(words).text)
+    return len(sound) > 1 and sound in code(normalise(before).text)
+
+
+def turn_before(utterances: Sequence[Utterance], position: int) -> str:
+    """What the other side said last before an utterance; empty where it had not spoken."""
+    channel = utterances[position].channel
+    last = position
+    while last > 0 and utterances[last - 1].channel is channel:
+        last -= 1
+    first = last
+    while first > 0 and utterances[first - 1].channel is not channel:
+        first -= 1
+    return " ".join(utterance.text for utterance in utterances[first:last])
 
 
 def passage_of(utterances: Sequence[Utterance], position: int) -> str:

@@ -96,7 +96,7 @@ def check_text(book: Phrasebook, speaker: Channel, text: str, prev: str = "") ->
         return ()
     opening = not prev.strip()
     candidates = _forbidden(book, utterance, 0, sentence, (), opening=opening, written_after=prev)
-    return verdict.decide_text(candidates)
+    return verdict.decide_text(candidates, prev)
 
 
 def find_exact(book: Phrasebook, text: str) -> list[Match]:

@@ -13,7 +13,7 @@ from calls.speech import Transcript
 from calls.text import normalise
 from phrasebook import meaning
 from phrasebook.book import Phrasebook
-from phrasebook.context import HARMLESS, is_most
+from phrasebook.context import ECHO, HARMLESS, is_echo, is_most, turn_before
 
 _PASSAGE_GAP_MS = 3000
 """Hits of one family closer than this are one passage, hence one finding."""
@@ -47,10 +47,13 @@ def decide(
     return tuple(sorted(_merged(_worded(hits)), key=_time))
 
 
-def decide_text(candidates: Iterable[Candidate]) -> tuple[Hit, ...]:
-    """The hits of one sentence whose text is taken as said; one a family."""
+def decide_text(candidates: Iterable[Candidate], before: str) -> tuple[Hit, ...]:
+    """The hits of one sentence whose text is taken as said, after a turn; one a family."""
     hits = []
-    for candidate in candidates:
+    for proposed in candidates:
+        candidate = proposed
+        if is_echo(candidate.phrase, before):
+            candidate = replace(candidate, guards=(*candidate.guards, ECHO))
         if candidate.by == "text" and not candidate.guards:
             hits.append(_hit(candidate, None, Status.FAIL, candidate.score, ""))
         else:
@@ -87,6 +90,11 @@ def _forbidden(
         return _hit(candidate, reading, Status.REVIEW, said, "low_probability")
     if candidate.guards:
         return _hit(candidate, reading, Status.REVIEW, said, candidate.guards[0])
+    if candidate.utterance >= 0 and is_echo(
+        candidate.phrase, turn_before(transcript.utterances, candidate.utterance)
+    ):
+        guarded = replace(candidate, guards=(ECHO,))
+        return _hit(guarded, reading, Status.REVIEW, said, ECHO)
     if _reads_harmless(book, transcript, candidate):
         guarded = replace(candidate, guards=(HARMLESS,))
         return _hit(guarded, reading, Status.REVIEW, said, HARMLESS)

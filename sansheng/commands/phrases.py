@@ -27,6 +27,7 @@ _REASONS = {
     "about_caller": "说的是来电人",
     "position": "不在开头",
     "passing": "短语夹在别的话里",
+    "echo": "来电人刚说过这些字",
     "meaning": "整句意思不像违规",
     "sound": "只是读音相近",
 }

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from calls.call import Channel
 from calls.hit import Candidate, Hit, Kind, Reading, Status
 from calls.speech import Transcript
 from phrasebook.book import Phrasebook
-from phrasebook.search import search
+from phrasebook.search import check_text, search
 from phrasebook.verdict import decide
 
 MakeCall = Callable[..., Transcript]
@@ -166,3 +167,37 @@ def test_a_listed_clause_that_is_most_of_what_was_said_stands(
     candidates = [c for c in search(book, said) if c.phrase == "就是不行"]
     hits = decide(book, said, candidates, [reading(0.99)])
     assert [hit.status for hit in hits] == [status]
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "status"),
+    [
+        ("会不会让别人知道", "不会", Status.REVIEW),
+        ("那个摊子叫滚蛋麻花", "滚蛋，麻花，对吧", Status.REVIEW),
+        ("那我想问问低保怎么办", "不会", Status.FAIL),
+        ("您几点夏班", "我要下班啦", Status.FAIL),
+        ("那就是部形了对吧", "不行", Status.REVIEW),
+    ],
+)
+def test_words_that_the_caller_has_just_used_are_for_a_person(
+    book: Phrasebook, make_call: MakeCall, before: str, said: str, status: Status
+) -> None:
+    call = make_call(("agent", "您好，请讲"), ("caller", before), ("agent", said))
+    candidates = [c for c in search(book, call) if c.by == "text" and c.kind is Kind.FORBIDDEN]
+    heard = decide(book, call, candidates, [reading(0.98)] * len(candidates))
+    written = check_text(book, Channel.AGENT, said, before)
+    for hits in (heard, written):
+        [hit] = [h for h in hits if h.candidate.by == "text"]
+        assert hit.status is status
+        assert (hit.reason == "echo") is (status is Status.REVIEW)
+
+
+def test_only_the_callers_last_turn_is_echoed(book: Phrasebook, make_call: MakeCall) -> None:
+    call = make_call(
+        ("caller", "他说我不会办"),
+        ("agent", "嗯，您接着说"),
+        ("caller", "那怎么弄"),
+        ("agent", "不会"),
+    )
+    [candidate] = [c for c in search(book, call) if c.by == "text" and c.kind is Kind.FORBIDDEN]
+    assert judge(book, call, candidate, reading(0.98)) == [(Status.FAIL, "")]
