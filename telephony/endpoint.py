@@ -33,6 +33,7 @@ from telephony.journal import Head
 from telephony.leg import Fact, FactKind, Leg
 from telephony.library import deepen_inbox, open_library, start_library, transport_config
 from telephony.live import LiveCall
+from telephony.overlong import Overlong
 from telephony.pjsip import BUILD, SipLibraryError, allow_siprec, offer_tls, pj, reason_of
 from telephony.security import check_security
 from telephony.settings import Destination, TapSettings
@@ -291,6 +292,7 @@ class Endpoint:
     def _start(self, index: int, passwords: list[str]) -> None:
         settings = self.settings
         allow_siprec()
+        self._overlong = Overlong()
         self._gate = Gate(self.clock, settings.retry_after_s)
         for kind in (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_TCP):
             self._library.transportCreate(kind, self._transport(self.port))

@@ -1,4 +1,4 @@
-"""The few things read out of raw SIP text: user parts, and whether an SDP holds the call."""
+"""The few things read out of raw SIP text, and the one answer that is written as such."""
 
 import re
 
@@ -7,6 +7,11 @@ _SAFE_USER = re.compile(r"[A-Za-z0-9+*#._-]{1,64}")
 _CALL_ID = re.compile(r"^(?:call-id|i)\s*:\s*([!-~]{1,200})\s*$", re.IGNORECASE | re.MULTILINE)
 _REQUEST_USER = re.compile(r"^\w+\s+sips?:(?P<user>[^@;>\s]+)@", re.IGNORECASE)
 _TO = re.compile(r"^(?:to|t)\s*:(.*)$", re.IGNORECASE | re.MULTILINE)
+_REQUEST = re.compile(r"(?!ACK )[A-Z]+ \S+ SIP/2\.0\r?\n")
+_REPEATED = re.compile(
+    r"^(?P<name>via|v|from|f|to|t|call-id|i|cseq)\s*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*",
+    re.IGNORECASE | re.MULTILINE,
+)
 _DIRECTION = re.compile(r"^a=(sendrecv|sendonly|recvonly|inactive)\s*$", re.MULTILINE)
 _HELD = frozenset({"sendonly", "inactive"})
 
@@ -42,3 +47,24 @@ def holds(message: str) -> bool | None:
         return None
     direction = _DIRECTION.search(message)
     return bool(direction and direction[1] in _HELD) or "\nc=IN IP4 0.0.0.0" in message
+
+
+def too_large(message: str) -> str:
+    """A 513 to a request of which only the beginning is there (RFC 3261 8.2.6.2, 21.5.14).
+
+    Empty for what is answered with nothing: an ACK, an answer, or a beginning without a header that
+    an answer has to repeat.
+    """
+    if not _REQUEST.match(message):
+        return ""
+    lines: list[str] = []
+    names = set()
+    for found in _REPEATED.finditer(message.partition("\r\n\r\n")[0]):
+        name = found["name"].lower()
+        names.add(name[0] if name != "call-id" else "i")
+        tag = ";tag=513" if name in ("to", "t") and ";tag=" not in found[0] else ""
+        lines.append(found[0] + tag)
+    if names != set("vftic"):
+        return ""
+    head = "\r\n".join(("SIP/2.0 513 Message Too Large", *lines, "Content-Length: 0"))
+    return f"{head}\r\n\r\n"
