@@ -115,3 +115,21 @@ def test_a_datagram_that_the_library_cuts_is_refused_and_rings_nobody(
         assert peer.answer("BYE")[0] == 200
     agent.wait()
     assert len(tap.recorded()) == 1
+
+
+@pytest.mark.sip
+def test_connections_that_come_and_go_end_no_process_of_the_wheel(
+    tap_of: TapOf, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without the wait for the library 122 of them did, however slowly they came.
+    monkeypatch.setenv("SANSHENG_PJSIP", "wheel")
+    tap = tap_of()
+    pids = tap.supervisor.pids()
+    for _ in range(150):
+        with contextlib.suppress(TimeoutError):
+            socket.create_connection(("127.0.0.1", tap.settings.port), timeout=2).close()
+    agent = phones(port=tap.agent_port, ring_ms=100)
+    phones(call=tap.uri, hang_up_ms=300).wait()
+    agent.wait()
+    assert len(tap.recorded()) == 1
+    assert tap.supervisor.pids() == pids
