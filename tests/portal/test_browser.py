@@ -121,8 +121,9 @@ def url(warehouse: Warehouse, editor: Editions) -> Iterator[str]:
 
 @pytest.fixture
 def enter(browser: webdriver.Chrome, url: str) -> Callable[[str, str], None]:
-    """Sign somebody in and open a page."""
+    """Sign somebody in and open a page; what the pages before complained of is forgotten."""
     browser.set_window_size(1366, 768)
+    complaints(browser)
 
     def come_in(user_id: str, path: str) -> None:
         if user_id:

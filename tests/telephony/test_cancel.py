@@ -4,8 +4,6 @@ RFC 3261 9.2 gives a CANCEL no effect once a final response is out: the dialog s
 by a BYE. The caller has given up all the same, and the agent must not be held to such a talk.
 """
 
-import os
-import signal
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +12,7 @@ from calls.call import Call, Channel, EndedBy, EndReason, EventKind
 from calls.handover import Stage
 from tests.peers.raw_agent import raw_agent
 from tests.peers.raw_peer import RawPeer, raw_peer
+from tests.peers.stopped import stopped
 from tests.telephony.conftest import Phone, Tap, until
 
 pytestmark = pytest.mark.sip
@@ -80,13 +79,12 @@ def test_a_cancel_that_meets_the_agents_200_in_the_tap_lets_the_agent_go(
         agent.say("180 Ringing")
         assert caller.answer("INVITE", 180)[0] == 180
         # Both are on the wire before the tap looks at either.
-        os.kill(pid, signal.SIGSTOP)
-        if first == "answer":
-            agent.answer()
-        caller.send("CANCEL")
-        if first == "cancel":
-            agent.answer()
-        os.kill(pid, signal.SIGCONT)
+        with stopped(pid):
+            if first == "answer":
+                agent.answer()
+            caller.send("CANCEL")
+            if first == "cancel":
+                agent.answer()
         code, tag = caller.answer("INVITE")
         assert code in (200, 487)
         caller.send("ACK", branch="a" if code == 487 else "b", to_tag=tag)
@@ -125,10 +123,9 @@ def test_a_caller_who_gives_up_before_the_tap_looks_is_a_call_that_rang_nobody(
     tap = tap_of(allowed_peers=("127.0.0.2/32",) if stranger else ("127.0.0.1/32",))
     [pid] = tap.supervisor.pids()
     with raw_peer(tap.uri, "at-once") as caller, raw_agent(tap.agent_port) as agent:
-        os.kill(pid, signal.SIGSTOP)
-        caller.send("INVITE")
-        caller.send("CANCEL")
-        os.kill(pid, signal.SIGCONT)
+        with stopped(pid):
+            caller.send("INVITE")
+            caller.send("CANCEL")
         code, tag = caller.answer("INVITE")
         assert code == 487
         caller.send("ACK", to_tag=tag)

@@ -1,7 +1,5 @@
 """A tap that is full says so in a way that sends the PBX round it: 503 with Retry-After, or 302."""
 
-import os
-import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -11,6 +9,7 @@ from calls.call import EndReason
 from telephony.settings import Destination
 from tests.peers.raw_agent import raw_agent
 from tests.peers.raw_peer import RawPeer, raw_peer
+from tests.peers.stopped import stopped
 from tests.telephony.conftest import Tap
 
 pytestmark = pytest.mark.sip
@@ -43,10 +42,9 @@ def test_calls_that_come_in_one_moment_are_taken_as_far_as_their_agents_can_be_r
         agent.invited()
         agent.say("180 Ringing")
         assert first.answer("INVITE", 180)[0] == 180
-        os.kill(pid, signal.SIGSTOP)
-        for peer in both:
-            peer.send("INVITE")
-        os.kill(pid, signal.SIGCONT)
+        with stopped(pid):
+            for peer in both:
+                peer.send("INVITE")
         agent.invited()
         agent.say("180 Ringing")
         [refusal] = refusals(both)

@@ -1,7 +1,5 @@
 """A process that is kept waiting: what comes meanwhile is kept, and what is lost ends its calls."""
 
-import os
-import signal
 import socket
 from collections.abc import Callable
 
@@ -11,6 +9,7 @@ from calls.call import Channel, EndedBy, EndReason, EventKind
 from calls.handover import Stage
 from tests.peers.raw_agent import raw_agent
 from tests.peers.raw_peer import raw_peer
+from tests.peers.stopped import stopped
 from tests.telephony.conftest import Tap, until
 
 pytestmark = pytest.mark.sip
@@ -25,12 +24,10 @@ def test_what_comes_while_the_process_waits_is_answered_afterwards(tap_of: TapOf
     [pid] = tap.supervisor.pids()
     with raw_peer(tap.uri, "many") as peer:
         peer.wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        os.kill(pid, signal.SIGSTOP)
-        for number in range(MESSAGES):
-            peer.send(
-                "OPTIONS", number=number, branch=f"o{number}", headers=f"X-Long: {'a' * 600}\r\n"
-            )
-        os.kill(pid, signal.SIGCONT)
+        with stopped(pid):
+            for number in range(MESSAGES):
+                long = f"X-Long: {'a' * 600}\r\n"
+                peer.send("OPTIONS", number=number, branch=f"o{number}", headers=long)
         answers = {peer.message("OPTIONS").partition("\r\nCSeq: ")[2][:4] for _ in range(MESSAGES)}
     assert len(answers) == MESSAGES
 
