@@ -40,6 +40,8 @@ class Versions:
     phrasebook: str
     engine: str = ""
     model: str = ""
+    code: str = ""
+    """A hash of the code that judged; empty where it was not noted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

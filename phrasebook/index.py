@@ -4,8 +4,10 @@ rapidfuzz is imported here only. Cost: one dictionary look-up a syllable pair an
 the few phrases that share pairs, so that a thousand phrases cost little more than a hundred.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from rapidfuzz import fuzz
@@ -97,6 +99,16 @@ class PhraseIndex:
                 if (match := _measure(form, text, spelling)) is not None:
                     matches.append(match)
         return matches
+
+    @cached_property
+    def _any(self) -> re.Pattern[str]:
+        """A pair of syllables of any phrase, next to each other or one apart, or a lone one."""
+        pairs = (".?".join(pair) for pair in self._by_pair)
+        return re.compile("|".join((*pairs, *self._single)))
+
+    def may_find(self, codes: str) -> bool:
+        """Whether ``find`` has anything to measure in a text of these syllables (``code``)."""
+        return self._any.search(codes) is not None
 
     def nearest(self, text: str, most: int, *, first_turn: bool) -> list[Match]:
         """The phrases that come nearest in sound to a text, or to a part of it, in their places.

@@ -86,10 +86,7 @@ def likelihood_heard(text: str) -> float | None:
 
     Without the turn before, which may be misheard too. None as for ``likelihood``.
     """
-    weights = _weights()
-    if weights is None:
-        return None
-    return _probability(_by_pieces(weights, *_weighed(weights, text[:_LONGEST], "")))
+    return None if _weights() is None else _likelihood_heard(text[:_LONGEST])
 
 
 def family(text: str, previous: str = "") -> str:
@@ -100,6 +97,12 @@ def family(text: str, previous: str = "") -> str:
     places, values = _weighed(weights, text[:_LONGEST], previous[:_LONGEST])
     scores = weights.family_pieces[:, places % FAMILY_BUCKETS] @ values + weights.family_bias
     return weights.families[int(np.argmax(scores))]
+
+
+def families() -> tuple[str, ...]:
+    """The families that a sentence can belong to by its meaning; empty without a model."""
+    weights = _weights()
+    return () if weights is None else weights.families
 
 
 def version() -> str:
@@ -156,6 +159,13 @@ def _likelihood(text: str, previous: str) -> float:
     units = np.maximum(vector @ weights.hidden + weights.hidden_bias, 0)
     net = float(np.clip(units @ weights.output + weights.output_bias, -UTMOST, UTMOST))
     return _probability((1 - weights.share) * alone + weights.share * net)
+
+
+@lru_cache(maxsize=4096)
+def _likelihood_heard(text: str) -> float:
+    weights = _weights()
+    assert weights is not None
+    return _probability(_by_pieces(weights, *_weighed(weights, text, "")))
 
 
 def _weighed(weights: Weights, text: str, previous: str) -> tuple[NDArray[np.int64], Floats]:

@@ -3,7 +3,7 @@
 Generous on purpose: the audio check decides. Pure: the same transcript gives the same candidates.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -29,7 +29,7 @@ from phrasebook.context import (
     read_sentence,
 )
 from phrasebook.index import Match, PhraseIndex
-from phrasebook.unheard import is_short, unheard
+from phrasebook.unheard import WORDLESS, is_short, unheard
 
 _FORBIDDEN_A_FAMILY = 2
 _FORBIDDEN_AN_UTTERANCE = 5
@@ -52,16 +52,25 @@ class _Indexes:
 
 
 def search(
-    book: Phrasebook, transcript: Transcript, *, sound: bool = True
+    book: Phrasebook,
+    transcript: Transcript,
+    *,
+    sound: bool = True,
+    only: Container[int] | None = None,
 ) -> tuple[Candidate, ...]:
     """All candidates of a call in order of their time: forbidden (agent only) and courtesy.
 
-    ``sound=False`` leaves out likeness of sound, to show what it is worth.
+    ``sound=False`` leaves out likeness of sound, to show what it is worth. ``only``: the
+    utterances to look at, and ``WORDLESS`` for speech without words; None: everything.
     """
     found: list[Candidate] = []
     utterances = transcript.utterances
     indexes = _indexes(book)
+    if only is None:
+        only = range(WORDLESS, len(utterances))
     for position, utterance in enumerate(utterances):
+        if position not in only:
+            continue
         if utterance.channel is not Channel.AGENT and not indexes.courtesy.phrases:
             continue
         sentence = read_sentence(utterance.text, pauses_of(utterance))
@@ -79,7 +88,7 @@ def search(
                 sound=sound,
             )
         found += courtesy
-    found += unheard(book, indexes.short, indexes.forbidden, transcript, found)
+    found += unheard(book, indexes.short, indexes.forbidden, transcript, found, only)
     return tuple(sorted(found, key=lambda c: (c.start_ms, c.char_start, c.phrase_id)))
 
 

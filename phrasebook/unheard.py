@@ -3,7 +3,7 @@
 The recogniser hears two lone syllables badly, so a few short phrases are put to the audio check.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 from calls.call import Channel
@@ -12,8 +12,10 @@ from calls.speech import SpeechSpan, Transcript, Utterance
 from calls.text import normalise
 from phrasebook.book import Phrase, Phrasebook
 from phrasebook.context import guards_of, is_opening, place_ms
-from phrasebook.index import PhraseIndex
+from phrasebook.index import Match, PhraseIndex
 
+WORDLESS = -1
+"""Place of what is proposed for speech that gave no words, instead of an utterance's."""
 _SHORT_MS = 2000
 """Speech this short or shorter is asked about."""
 _SHORTEST_MS = 200
@@ -44,10 +46,12 @@ def unheard(
     whole: PhraseIndex,
     transcript: Transcript,
     proposed: Iterable[Candidate],
+    only: Container[int],
 ) -> Iterator[Candidate]:
     """Candidates ``by="audio"``, beside those already found by text and sound.
 
-    ``short``: the phrases that ``is_short``; ``whole``: all forbidden ones.
+    ``short``: the phrases that ``is_short``; ``whole``: all forbidden ones; ``only``: the
+    utterances that are looked at, and ``WORDLESS``.
     """
     known = list(proposed)
     busy = {c.utterance for c in known if c.kind is Kind.FORBIDDEN and c.by in ("text", "sound")}
@@ -56,49 +60,70 @@ def unheard(
     for position, utterance in enumerate(utterances):
         if utterance.channel is not Channel.AGENT or position in busy | fine:
             continue
-        mapped = normalise(utterance.text)
-        text = mapped.text
-        lasts = utterance.end_ms - utterance.start_ms
-        if 0 < len(text) <= _SYLLABLES_HEARD and _SHORTEST_MS <= lasts <= _SHORT_MS:
-            index, least = short, _LEAST_LIKENESS
-        elif (
-            _SYLLABLES_PROPOSED <= len(text) <= _LONGEST_SYLLABLES
-            and utterance.log_probability <= _DOUBTFUL_LOGPROB
-        ):
-            index, least = whole, _LEAST_GARBLED
-        else:
+        if position not in only:
             continue
+        mapped = normalise(utterance.text)
         opening = is_opening(utterances, position)
-        for match in index.nearest(text, _PROPOSED, first_turn=opening):
-            if match.likeness >= least:
-                found = _propose(
-                    book, match.phrase, match.likeness, utterance, position, opening=opening
-                )
-                yield _placed(found, utterance, *mapped.span(match.start, match.end))
-    yield from _wordless(book, short, transcript)
-    yield from _missing_courtesy(book, transcript, known)
+        for match in far_off(short, whole, utterance, mapped.text, opening=opening):
+            found = _propose(
+                book, match.phrase, match.likeness, utterance, position, opening=opening
+            )
+            yield _placed(found, utterance, *mapped.span(match.start, match.end))
+    if WORDLESS in only:
+        yield from _wordless(book, short, transcript)
+    yield from _missing_courtesy(book, transcript, known, only)
+
+
+def far_off(
+    short: PhraseIndex, whole: PhraseIndex, utterance: Utterance, text: str, *, opening: bool
+) -> list[Match]:
+    """The phrases to put to the audio for an utterance whose text (normalised) may be far off."""
+    lasts = utterance.end_ms - utterance.start_ms
+    if 0 < len(text) <= _SYLLABLES_HEARD and _SHORTEST_MS <= lasts <= _SHORT_MS:
+        index, least = short, _LEAST_LIKENESS
+    elif (
+        _SYLLABLES_PROPOSED <= len(text) <= _LONGEST_SYLLABLES
+        and utterance.log_probability <= _DOUBTFUL_LOGPROB
+    ):
+        index, least = whole, _LEAST_GARBLED
+    else:
+        return []
+    nearest = index.nearest(text, _PROPOSED, first_turn=opening)
+    return [match for match in nearest if match.likeness >= least]
+
+
+def is_seed(phrase: Phrase) -> bool:
+    """Whether a short phrase is also proposed for speech without words."""
+    return "seed" in phrase.sources
+
+
+def wordless_spans(transcript: Transcript) -> Iterator[SpeechSpan]:
+    """The agent's short stretches of speech from which no words came."""
+    for span in transcript.speech:
+        lasts = span.end_ms - span.start_ms
+        if (
+            span.channel is Channel.AGENT
+            and _SHORTEST_MS <= lasts <= _SHORT_MS
+            and _covered(span, transcript.utterances) < _COVERED * lasts
+        ):
+            yield span
 
 
 def _wordless(book: Phrasebook, short: PhraseIndex, transcript: Transcript) -> Iterator[Candidate]:
     """The seed's short phrases for an agent's short speech from which no words came."""
-    seeds = [p for p in short.phrases if "seed" in p.sources]
-    for span in transcript.speech:
-        lasts = span.end_ms - span.start_ms
-        if span.channel is not Channel.AGENT or not _SHORTEST_MS <= lasts <= _SHORT_MS:
-            continue
-        if _covered(span, transcript.utterances) >= _COVERED * lasts:
-            continue
+    seeds = [p for p in short.phrases if is_seed(p)]
+    for span in wordless_spans(transcript):
         opening = not any(
             u.channel is Channel.CALLER and u.start_ms < span.start_ms
             for u in transcript.utterances
         )
         for phrase in seeds:
             if opening or not phrase.first_turn:
-                yield _propose(book, phrase, 0.0, span, -1, opening=opening)
+                yield _propose(book, phrase, 0.0, span, WORDLESS, opening=opening)
 
 
 def _missing_courtesy(
-    book: Phrasebook, transcript: Transcript, known: list[Candidate]
+    book: Phrasebook, transcript: Transcript, known: list[Candidate], only: Container[int]
 ) -> Iterator[Candidate]:
     """您好 at the agent's first words and 再见 at its last ones, where the text shows neither.
 
@@ -112,13 +137,24 @@ def _missing_courtesy(
     if closing:
         wanted.append((agent[-1], "farewell", _FAREWELL))
     for position, family, text in wanted:
+        if position not in only:
+            continue
         if any(c.utterance == position and c.family == family for c in known):
             continue
-        phrase = next((p for p in book.phrases if p.kind is Kind.COURTESY and p.text == text), None)
+        phrase = _courtesy(book, text)
         if phrase is not None:
             yield _propose(
                 book, phrase, 0.0, transcript.utterances[position], position, opening=True
             )
+
+
+def always_asked(book: Phrasebook) -> tuple[Phrase | None, ...]:
+    """The courtesy that is put to the audio in every call whose text does not show it."""
+    return _courtesy(book, _GREETING), _courtesy(book, _FAREWELL)
+
+
+def _courtesy(book: Phrasebook, text: str) -> Phrase | None:
+    return next((p for p in book.phrases if p.kind is Kind.COURTESY and p.text == text), None)
 
 
 def _propose(

@@ -9,22 +9,27 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol
 
 from calls.call import Call
 from calls.codec import from_json
 from calls.errors import HandoverError
-from calls.hit import Candidate, Hit, Reading, Status
+from calls.hit import Hit, Status
 from calls.scorecard import Analysis
 from calls.speech import Transcript
 from phrasebook import book as phrasebook_file
 from phrasebook.book import Phrasebook
+from phrasebook.difference import compare as compare_books
+from phrasebook.difference import everywhere, forgives
 from phrasebook.search import search
 from phrasebook.verdict import decide
+from sansheng.code import code_version
 from scoring import rules as rules_file
 from scoring.backtest import Difference, Stored, Summary, backtest
-from scoring.rehear import Words
+from scoring.rehear import Reach, Words
 from scoring.rules import RuleBook
 from scoring.standing import Standing, compare
 from warehouse.query import run as query
@@ -45,7 +50,7 @@ class Outcome:
 
     summary: Summary
     changes: tuple[Difference, ...]
-    """The calls that would change or that need their audio."""
+    """The calls that would change or that need their audio, without their scorecards."""
     broken: int
     """Calls whose stored records cannot be read."""
 
@@ -91,6 +96,22 @@ def count(path: Path, socket: Path | None, days: str = ALL) -> int:
     return int(_ask(f"SELECT count(*) FROM v_calls v WHERE {days}", path, socket)[0][0])
 
 
+def searched_whole(
+    change: Change, path: Path, socket: Path | None, days: str = ALL
+) -> tuple[int, tuple[str, ...]]:
+    """How many calls are searched from end to end, and what in the phrasebook asks for it.
+
+    Without any such change these are the calls that another phrasebook than the one in use judged.
+    """
+    if change.phrases is None:
+        return 0, ()
+    in_use = phrasebook_file.load(change.phrases_in_use)
+    reasons = everywhere(in_use, phrasebook_file.load(change.phrases))
+    version = in_use.version.replace("'", "''")
+    others = f"v.call_id IN (SELECT call_id FROM calls WHERE phrasebook <> '{version}')"
+    return count(path, socket, days if reasons else f"{days} AND {others}"), reasons
+
+
 class Page(Protocol):
     """Some stored calls. The process that scores them reads them: rows travel between none."""
 
@@ -112,24 +133,24 @@ class Span:
         inside = f"r.rowid >= {self.first} AND r.rowid < {self.first + PAGE}"
         if self.days != ALL:
             inside += f" AND r.call_id IN (SELECT call_id FROM v_calls v WHERE {self.days})"
-        people: dict[str, dict[str, str]] = {}
-        for call_id, rule, status in _ask(
-            "SELECT v.call_id, v.rule, v.status FROM reviews v JOIN records r USING (call_id)"
-            f" WHERE v.finding IS NULL AND v.status IN ('pass', 'fail', 'na') AND {inside}"
-            " ORDER BY v.review_id",
-            self.path,
-            self.socket,
-        ):
-            people.setdefault(call_id, {})[rule] = status
-        rows = _ask(
-            "SELECT r.call_id, r.call_json, r.analysis_json, r.transcript_json FROM records r"
-            f" WHERE {inside} ORDER BY r.rowid",
+        # One question instead of two: each opens the file.
+        found = _ask(
+            "SELECT r.rowid, true, r.call_id, r.call_json, r.analysis_json, r.transcript_json"
+            f" FROM records r WHERE {inside} UNION ALL"
+            " SELECT v.review_id, false, v.call_id, v.rule, v.status, NULL"
+            " FROM reviews v JOIN records r USING (call_id)"
+            f" WHERE v.finding IS NULL AND v.status IN ('pass', 'fail', 'na') AND {inside}",
             self.path,
             self.socket,
         )
+        people: dict[str, dict[str, str]] = {}
+        for _, whole, call_id, rule, status, _ in sorted(found, key=itemgetter(0)):
+            if not whole:
+                people.setdefault(call_id, {})[rule] = status
         return [
             Row(call, analysis, transcript, people.get(call_id, {}))
-            for call_id, call, analysis, transcript in rows
+            for _, whole, call_id, call, analysis, transcript in sorted(found, key=itemgetter(0))
+            if whole
         ]
 
 
@@ -196,44 +217,35 @@ def _score_prepared(page: Page) -> Outcome:
 
 def _open_desk(change: Change) -> _Desk:
     rules = rules_file.load(change.rules)
-    standing = compare(rules_file.load(change.rules_in_use), rules)
+    standing = compare(rules_file.load(change.rules_in_use), rules, code_version())
     in_use = phrasebook_file.load(change.phrases_in_use)
     if change.phrases is None:
         return _Desk(rules, standing, in_use.version, None, None)
     book = phrasebook_file.load(change.phrases)
 
-    changed = changed_families(in_use, book)
-    part = book
-    if changed is not None:
-        part = replace(book, phrases=tuple(p for p in book.phrases if p.family in changed))
-
-    def propose(transcript: Transcript) -> Sequence[Candidate]:
-        return search(part, transcript)
-
-    def propose_all(transcript: Transcript) -> Sequence[Candidate]:
-        return search(book, transcript)
-
-    def judge(
-        transcript: Transcript,
-        candidates: Sequence[Candidate],
-        readings: Sequence[Reading | None],
-    ) -> Sequence[Hit]:
-        return decide(book, transcript, candidates, readings)
-
-    known = frozenset(phrase.text for phrase in in_use.phrases)
-    words = Words(
-        propose=propose, decide=judge, known=known, version=book.version, families=changed
-    )
-    blank = replace(words, propose=propose_all, known=frozenset(), families=None)
+    words = words_of(in_use, book)
+    unknown = Reach(families=None, places=None, asked=())
+    blank = replace(words, reach=lambda *_: unknown, forgives=False)
     return _Desk(rules, standing, in_use.version, words, blank)
 
 
-def changed_families(before: Phrasebook, after: Phrasebook) -> frozenset[str] | None:
-    """The families whose phrases differ; None when what judges all of them differs too."""
-    if replace(before, phrases=after.phrases, version=after.version) != after:
-        return None
-    apart = set(before.phrases) ^ set(after.phrases)
-    return frozenset(phrase.family for phrase in apart)
+def words_of(in_use: Phrasebook, tried: Phrasebook) -> Words:
+    """A phrasebook to be tried on calls that the one in use has judged."""
+    difference = compare_books(in_use, tried)
+
+    def reach(transcript: Transcript, hits: Sequence[Hit]) -> Reach:
+        if difference is None:
+            return Reach(families=None, places=None, asked=search(in_use, transcript))
+        families, places, before = difference.reach(transcript, hits)
+        return Reach(families=families, places=places, asked=before)
+
+    return Words(
+        propose=partial(search, tried),
+        decide=partial(decide, tried),
+        version=tried.version,
+        reach=reach,
+        forgives=forgives(in_use, tried),
+    )
 
 
 def _score(page: Page, desk: _Desk) -> Outcome:
@@ -252,7 +264,7 @@ def _score(page: Page, desk: _Desk) -> Outcome:
         made = next(backtest([one], desk.rules, words, desk.standing))
         summary.add(made, one)
         if made.changed or made.unasked:
-            changes.append(made)
+            changes.append(replace(made, scorecard=None))
     return Outcome(summary, tuple(changes), broken)
 
 

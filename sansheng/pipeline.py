@@ -19,6 +19,7 @@ from phrasebook import book as phrasebook_file
 from phrasebook.book import Phrasebook
 from phrasebook.search import search
 from phrasebook.verdict import decide
+from sansheng.code import code_version
 from sansheng.settings import Settings
 from scoring import rules as rules_file
 from scoring.judge import score
@@ -126,4 +127,5 @@ class Pipeline:
             phrasebook=self.book.version,
             engine=transcript.engine if transcript else "",
             model=transcript.model if transcript else "",
+            code=code_version(),
         )

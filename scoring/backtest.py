@@ -6,7 +6,7 @@ watched, stopped and still be of use. Nothing is recognised again.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from calls.call import Call
 from calls.hit import Finding, Hit, Status
@@ -59,8 +59,10 @@ class Difference:
     """Fails and reviews that are none any more; a fail that is now a review is in both."""
     unasked: int
     """Candidates that only the audio can settle."""
-    scorecard: Scorecard
-    """The call's scorecard under the change."""
+    elsewhere: bool = False
+    """Whether other code than that of now made the stored scorecard: that may be a difference."""
+    scorecard: Scorecard | None
+    """The call's scorecard under the change; None once it is counted."""
 
     @property
     def changed(self) -> bool:
@@ -101,14 +103,19 @@ def backtest(
             phrasebook=words.version if words else old.versions.phrasebook,
             engine=old.versions.engine,
             model=old.versions.model,
+            code=standing.code if standing else "",
         )
         if (
             standing is not None
-            and standing.version == old.versions.rules
+            and standing.holds(old.versions)
             and one.transcript is not None
             and hits == one.hits
         ):
-            new = rescore(one.call, one.transcript, hits, rules, versions, old, standing.changed)
+            if standing.changed:
+                changed = standing.changed
+                new = rescore(one.call, one.transcript, hits, rules, versions, old, changed)
+            else:
+                new = replace(old, versions=versions)
         else:
             new = score(one.call, one.transcript, hits, rules, versions)
         before, after = _marks(old), _marks(new)
@@ -120,6 +127,7 @@ def backtest(
             flagged=tuple(m for m in after if not _among(m, before)),
             cleared=tuple(m for m in before if not _among(m, after)),
             unasked=unasked,
+            elsewhere=standing is not None and standing.code != old.versions.code,
             scorecard=new,
         )
 
@@ -132,6 +140,8 @@ class Summary:
     changed: int = 0
     unasked_calls: int = 0
     unasked: int = 0
+    elsewhere: int = 0
+    """Calls that other code judged."""
     flagged: Counter[str] = field(default_factory=Counter)
     """Newly flagged, by rule (and ``rule/family`` for phrases)."""
     cleared: Counter[str] = field(default_factory=Counter)
@@ -145,6 +155,7 @@ class Summary:
         self.changed += one.changed
         self.unasked += one.unasked
         self.unasked_calls += one.unasked > 0
+        self.elsewhere += one.elsewhere
         if one.flagged or one.cleared:
             self.flagged.update(map(_name, one.flagged))
             self.cleared.update(map(_name, one.cleared))
@@ -153,7 +164,7 @@ class Summary:
             sums[0] += 1
             sums[1] += one.before
             sums[2] += one.after
-        if stored is not None and stored.people:
+        if stored is not None and stored.people and one.scorecard is not None:
             self._before += _judged(stored, stored.scorecard)
             self._after += _judged(stored, one.scorecard)
 
@@ -163,6 +174,7 @@ class Summary:
         self.changed += other.changed
         self.unasked += other.unasked
         self.unasked_calls += other.unasked_calls
+        self.elsewhere += other.elsewhere
         self.flagged.update(other.flagged)
         self.cleared.update(other.cleared)
         for agent, sums in other._agents.items():

@@ -6,6 +6,7 @@ A verdict whose rule reads nothing that changed would come out the same, so it i
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from calls.scorecard import Versions
 from scoring.rules import RuleBook
 from scoring.sections import RuleFile
 
@@ -42,12 +43,21 @@ class Standing:
 
     version: str
     """Of the rules in use: only the scorecards that they made can stand."""
+    code: str
+    """Of the code that judges now: only what it made can stand."""
     changed: frozenset[str]
     """The sections in which the two differ."""
 
+    def holds(self, made_by: Versions) -> bool:
+        """Whether a scorecard was made by the rules in use and by the code of now."""
+        return (made_by.rules, made_by.code) == (self.version, self.code)
 
-def compare(in_use: RuleBook, tried: RuleBook) -> Standing:
-    """In which sections two rules files differ; the directory of departments is one."""
+
+def compare(in_use: RuleBook, tried: RuleBook, code: str) -> Standing:
+    """In which sections two rules files differ; the directory of departments is one.
+
+    ``code``: the version of the code that judges, as scorecards note it.
+    """
     changed = {
         name
         for name in RuleFile.model_fields
@@ -55,7 +65,7 @@ def compare(in_use: RuleBook, tried: RuleBook) -> Standing:
     }
     if in_use.directory.departments != tried.directory.departments:
         changed.add(DEPARTMENTS)
-    return Standing(in_use.version, frozenset(changed - {"version"}))
+    return Standing(in_use.version, code, frozenset(changed - {"version"}))
 
 
 def stands(rule: str, changed: frozenset[str]) -> bool:

@@ -40,7 +40,9 @@ def backtest(
 ) -> None:
     """Score stored calls anew and show what would change. Nothing is stored or recognised again.
 
-    Ctrl-C stops it and shows what it has found so far (exit 130).
+    A changed phrase or guard is looked for where it can matter; what matters everywhere takes
+    some ten times as long, and is named. Ctrl-C stops it and shows what it has found so far
+    (exit 130).
     """
     from rich.console import Console
     from rich.progress import (
@@ -52,7 +54,7 @@ def backtest(
     )
 
     from calls.errors import SettingsError
-    from sansheng.backtest import Change, count, pages, run
+    from sansheng.backtest import Change, count, pages, run, searched_whole
     from sansheng.exits import Exit
     from sansheng.settings import load
     from scoring.backtest import Summary
@@ -68,12 +70,17 @@ def backtest(
     )
     days = _between(since, until)
     stored = (settings.database, settings.socket, days)
+    narration = Console(stderr=True, highlight=False)
+    slow, reasons = searched_whole(change, *stored)
+    if slow:
+        why = ", ".join(reasons) or "another phrasebook judged them"
+        narration.print(
+            f"{slow:,} calls are searched from end to end ({why}); the bar tells the time left"
+        )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     summary, stopped, broken = Summary(), False, 0
     with (
-        Progress(
-            *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-        ) as bar,
+        Progress(*columns, TimeRemainingColumn(), console=narration, transient=True) as bar,
         _Report(calls) as report,
     ):
         task = bar.add_task("scoring anew", total=count(*stored))
@@ -168,6 +175,7 @@ def _show(summary: "Summary", *, json: bool, whole: bool, broken: int) -> None:
             "whole": whole,
             "changed": summary.changed,
             "broken": broken,
+            "other_code": summary.elsewhere,
             "needs_audio": {"calls": summary.unasked_calls, "phrases": summary.unasked},
             "flagged": dict(summary.flagged),
             "cleared": dict(summary.cleared),
@@ -182,6 +190,11 @@ def _show(summary: "Summary", *, json: bool, whole: bool, broken: int) -> None:
         f"{summary.unasked_calls} need their audio again ({summary.unasked} phrases)"
         + (f", {broken} could not be read" if broken else "")
     )
+    if summary.elsewhere:
+        console.print(
+            f"{summary.elsewhere} calls were judged by other code than this Sansheng's: what it "
+            "reads otherwise is among the differences"
+        )
     rules = Table("rule", "newly flagged", "no longer flagged")
     for name in sorted({*summary.flagged, *summary.cleared}):
         rules.add_row(name, str(summary.flagged[name]), str(summary.cleared[name]))

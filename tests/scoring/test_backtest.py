@@ -12,7 +12,7 @@ from calls.speech import Transcript
 from scoring import rules as rules_file
 from scoring.backtest import Stored, Summary, backtest
 from scoring.judge import score
-from scoring.rehear import Words, rehear
+from scoring.rehear import Reach, Reheard, Words, rehear
 from scoring.rules import RuleBook
 from tests.scoring.scripted import VERSIONS, A, C, make_call, make_hit, make_transcript
 
@@ -44,6 +44,7 @@ def test_the_same_files_change_nothing(book: RuleBook) -> None:
     (made,) = backtest([one], book)
     assert not made.changed
     assert (made.before, made.unasked) == (made.after, 0)
+    assert made.scorecard is not None
     assert made.scorecard.versions.rules == book.version
 
 
@@ -114,7 +115,12 @@ def candidate(phrase: str, by: str = "text", **more: Any) -> Candidate:
     return replace(base, by=by, **more)
 
 
-def book_of(*proposed: Candidate, known: Sequence[str] = ()) -> Words:
+def book_of(
+    *proposed: Candidate,
+    asked: Sequence[Candidate] = (),
+    families: frozenset[str] | None = None,
+    places: frozenset[int] | None = None,
+) -> Words:
     """A phrasebook that proposes these, and fails what the audio surely said."""
 
     def decide(
@@ -130,49 +136,67 @@ def book_of(*proposed: Candidate, known: Sequence[str] = ()) -> Words:
             for one, reading in zip(those, readings, strict=True)
         ]
 
-    return Words(propose=lambda _: proposed, decide=decide, known=frozenset(known), version="p2")
+    reach = Reach(families=families, places=places, asked=asked)
+    return Words(propose=lambda _: proposed, decide=decide, version="p2", reach=lambda *_: reach)
 
 
 HIT = replace(make_hit("D_hurry", 30, 31, "快点说", utterance=2), reading=READ)
 
 
 def test_a_phrase_in_its_old_place_keeps_its_reading() -> None:
-    made = rehear(SAID, [HIT], book_of(candidate("快点说"), known=["快点说"]))
+    made = rehear(SAID, [HIT], book_of(candidate("快点说")))
     assert [(h.status, h.reading) for h in made.hits] == [(Status.FAIL, READ)]
     assert made.unasked == ()
 
 
 @pytest.mark.parametrize(("by", "hits"), [("text", [Status.REVIEW]), ("sound", []), ("audio", [])])
 def test_a_new_phrase_needs_the_audio(by: str, hits: list[Status]) -> None:
-    made = rehear(SAID, [HIT], book_of(candidate("少啰嗦", by=by), known=["快点说"]))
+    made = rehear(SAID, [HIT], book_of(candidate("少啰嗦", by=by)))
     assert [h.status for h in made.hits] == hits
     assert [c.phrase for c in made.unasked] == ["少啰嗦"]
 
 
-def test_an_old_phrase_without_a_hit_was_refuted() -> None:
-    made = rehear(SAID, [], book_of(candidate("急什么", by="sound"), known=["急什么"]))
-    assert (made.hits, made.unasked) == ((), ())
+def test_a_phrase_that_was_asked_about_and_left_no_hit_was_refuted() -> None:
+    one = candidate("急什么", by="sound")
+    assert rehear(SAID, [], book_of(one, asked=[one])) == Reheard((), ())
+    assert rehear(SAID, [], book_of(one, places=frozenset({0}))) == Reheard((), ())
+    new_there = book_of(one, asked=[replace(one, char_start=1)], places=frozenset({2}))
+    assert rehear(SAID, [], new_there).unasked == (one,)
+
+
+def test_what_was_refuted_is_asked_again_when_the_audio_refutes_less() -> None:
+    sounds, stands = candidate("急什么", by="sound"), candidate("快点说")
+    milder = replace(book_of(sounds, stands, asked=[sounds, stands]), forgives=True)
+    assert rehear(SAID, [], milder) == Reheard((), (sounds,))
 
 
 @pytest.mark.parametrize(("kept", "unasked"), [(True, []), (False, ["急什么"])])
 def test_a_phrase_behind_a_graver_one_waits_when_that_is_gone(
     kept: bool, unasked: list[str]
 ) -> None:
-    proposed = [candidate("急什么", by="sound")] + ([candidate("快点说")] if kept else [])
-    words = book_of(*proposed, known=["急什么", "快点说"])
+    behind = candidate("急什么", by="sound")
+    proposed = [behind] + ([candidate("快点说")] if kept else [])
+    words = book_of(*proposed, asked=[behind, candidate("快点说")])
     assert [c.phrase for c in rehear(SAID, [HIT], words).unasked] == unasked
 
 
-def test_families_that_did_not_change_stand_as_they_are() -> None:
+def test_families_that_cannot_differ_stand_as_they_are() -> None:
     insult = make_hit("L_insult", 40, 41, "闭嘴")
     proposed = (candidate("少啰嗦"), replace(insult.candidate, phrase="白痴"))
-    words = replace(book_of(*proposed), families=frozenset({"D_hurry"}))
-    made = rehear(SAID, [HIT, insult], words)
+    made = rehear(SAID, [HIT, insult], book_of(*proposed, families=frozenset({"D_hurry"})))
     assert [(h.candidate.phrase, h.status) for h in made.hits] == [
         ("少啰嗦", Status.REVIEW),
         ("闭嘴", Status.FAIL),
     ]
     assert [c.phrase for c in made.unasked] == ["少啰嗦"]
+
+
+def test_a_call_that_the_change_does_not_reach_is_not_searched() -> None:
+    def never(_: Transcript) -> Sequence[Candidate]:
+        raise AssertionError("searched")
+
+    words = replace(book_of(families=frozenset()), propose=never)
+    assert rehear(SAID, [HIT], words) == Reheard((HIT,), ())
 
 
 @pytest.mark.parametrize(
@@ -193,6 +217,7 @@ def test_a_phrase_taken_out_of_the_book_clears_its_findings(book: RuleBook) -> N
     assert [(m.rule, m.family, m.phrase) for m in made.cleared] == [
         ("forbidden_phrase", "D_hurry", "快点说")
     ]
+    assert made.scorecard is not None
     assert made.scorecard.versions.phrasebook == "p2"
     summary = Summary()
     summary.add(made)
@@ -200,7 +225,7 @@ def test_a_phrase_taken_out_of_the_book_clears_its_findings(book: RuleBook) -> N
 
 
 def test_a_phrase_put_into_the_book_is_told_and_counted(book: RuleBook) -> None:
-    words = book_of(candidate("快点说"), known=[])
+    words = book_of(candidate("快点说"))
     (made,) = backtest([stored(book)], book, words=words)
     assert [(m.family, m.status) for m in made.flagged] == [("D_hurry", Status.REVIEW)]
     assert made.unasked == 1

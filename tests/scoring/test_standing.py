@@ -22,6 +22,7 @@ from tests.scoring.chance import chance_call
 from tests.scoring.scripted import VERSIONS
 
 CALLS = 150
+CODE = "c0de"
 SECTIONS = [name for name in RuleFile.model_fields if name != "version"]
 
 
@@ -29,7 +30,7 @@ SECTIONS = [name for name in RuleFile.model_fields if name != "version"]
 def stored(book: RuleBook) -> list[Stored]:
     """Calls by chance, scored by the rules in use."""
     random = Random(20_260_301)
-    versions = replace(VERSIONS, rules=book.version)
+    versions = replace(VERSIONS, rules=book.version, code=CODE)
     made = []
     for _ in range(CALLS):
         call, transcript, hits = chance_call(random, book)
@@ -82,10 +83,10 @@ def test_the_calls_meet_every_rule_in_every_state(stored: list[Stored]) -> None:
 def test_every_change_says_the_same_as_judging_anew(book: RuleBook, stored: list[Stored]) -> None:
     touched: set[str] = set()
     for name, tried in changes(book):
-        standing = compare(book, tried)
+        standing = compare(book, tried, CODE)
         assert standing.changed == {name}
         part = stored[:: 1 + len(touched) % 3]
-        plain = list(backtest(part, tried))
+        plain = list(backtest(part, tried, None, replace(standing, version="another")))
         assert list(backtest(part, tried, None, standing)) == plain
         touched |= {name} if any(made.changed for made in plain) else set()
     assert touched >= set(SECTIONS) - {"coaching", "line", "notes"}
@@ -111,20 +112,31 @@ def test_what_stands_is_not_judged_again(book: RuleBook, stored: list[Stored]) -
     assert not any(told("notes").values())
 
 
-def test_another_files_scorecards_are_judged_whole(book: RuleBook, stored: list[Stored]) -> None:
+@pytest.mark.parametrize("apart", [{"rules": "older"}, {"code": "0lder"}, {"code": ""}])
+def test_what_another_file_or_other_code_judged_is_judged_whole(
+    book: RuleBook, stored: list[Stored], apart: dict[str, str]
+) -> None:
     one = stored[0]
     foreign = replace(
         one,
         scorecard=replace(
             one.scorecard,
-            versions=replace(one.scorecard.versions, rules="older"),
+            versions=replace(one.scorecard.versions, **apart),
             items=tuple(replace(i, explanation="stands") for i in one.scorecard.items),
         ),
     )
-    (made,) = backtest([foreign], book, None, compare(book, book))
-    assert [item.explanation for item in made.scorecard.items] == [
-        item.explanation for item in one.scorecard.items
-    ]
+    (made,) = backtest([foreign], book, None, compare(book, book, CODE))
+    assert made.scorecard == one.scorecard
+    assert made.elsewhere == ("code" in apart)
+
+
+def test_nothing_is_judged_where_nothing_changed(book: RuleBook, stored: list[Stored]) -> None:
+    one = next(one for one in stored if one.scorecard.score is not None)
+    odd = replace(one, scorecard=replace(one.scorecard, items=one.scorecard.items[:3], score=1.0))
+    (made,) = backtest([odd], replace(book, version="t"), None, compare(book, book, CODE))
+    assert (made.before, made.after, made.changed) == (1.0, 1.0, False)
+    assert made.scorecard is not None
+    assert made.scorecard.versions == replace(one.scorecard.versions, rules="t")
 
 
 class Watched:
