@@ -20,7 +20,7 @@ from calls.call import (
 from telephony.feed.settings import FeedSettings, WebhookSettings
 from telephony.feed.webhook import Webhook
 from telephony.siprec.settings import SiprecSettings
-from tests.telephony.conftest import Phone, Tap, free_ports
+from tests.telephony.conftest import Phone, Tap, free_ports, until
 
 
 @pytest.fixture
@@ -127,11 +127,13 @@ def test_a_session_is_completed_by_what_is_posted_under_the_id_of_its_header(
         line = {"call_id": "4711", "at": moment.isoformat(), "event": event, **more}
         assert post(hook, json.dumps(line).encode()) == 200
 
-    client.wait()
+    # Not its end: the call waits no longer for its events than so long.
+    until(lambda: client.told("hanging up"))
     answered, ended = client.at("answer"), client.at("hanging up")
     tell_hook("ringing", answered - timedelta(seconds=17), called="88908890")
     tell_hook("answered", answered)
     tell_hook("ended", ended, by="agent")
+    client.wait()
     [(call, _)] = tap.recorded()
     assert (call.mode, call.signalling) == (Mode.SIPREC, Signalling.FEED)
     assert (call.ring_ms, call.ended_by) == (17_000, EndedBy.AGENT)
