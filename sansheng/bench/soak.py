@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from calls.call import Call, EndReason
+from calls.call import Call, EndReason, EventKind
 from calls.codec import read_record
 from calls.handover import CALL_FILE, Stage
 from sansheng.bench.sipp import Load, Ports, Sipp
@@ -27,8 +27,10 @@ class Soak:
     """Calls that both telephones saw end as they should."""
     broken: int
     """Calls closed and marked: not complete, lost by the network."""
+    cut: int
+    """Finished calls whose process was killed before it had closed them: marked, not complete."""
     lost: int
-    """Finished calls without a whole record of their own."""
+    """Finished calls without a record that is whole, or that a kill explains."""
     unmarked: int
     """Answered and not finished, and yet without a record that says so."""
     open: int
@@ -70,7 +72,14 @@ def soak(
         kills=kills,
         finished=len(finished),
         broken=sum(_is_marked(call) for calls in records.values() for call in calls),
-        lost=sum(not any(map(_is_whole, records.get(number, ()))) for number in finished),
+        cut=sum(
+            any(map(_was_cut, calls)) and not any(map(_is_whole, calls))
+            for calls in (records.get(number, ()) for number in finished)
+        ),
+        lost=sum(
+            not any(_is_whole(call) or _was_cut(call) for call in records.get(number, ()))
+            for number in finished
+        ),
         unmarked=sum(
             not any(map(_is_marked, records.get(number, ())))
             for number in answered.keys() - finished.keys()
@@ -83,6 +92,12 @@ def _is_whole(call: Call) -> bool:
     return (
         call.end_reason is EndReason.BYE and call.recording is not None and call.recording.complete
     )
+
+
+def _was_cut(call: Call) -> bool:
+    """Whether a kill left it to the supervisor to close, and the record says so."""
+    closed = any(event.kind is EventKind.CLOSED for event in call.events)
+    return not closed and not (call.recording is not None and call.recording.complete)
 
 
 def _is_marked(call: Call) -> bool:

@@ -6,6 +6,8 @@ those that MixMonitor of Asterisk 16 has; the ways are those by which a hotline 
 
 from collections.abc import Mapping
 
+from tests.peers.asterisk_files import SAMPLE_CEL, endpoint, udp_transport
+
 MODULES = (
     "app_mixmonitor",
     "cdr_csv",
@@ -28,25 +30,13 @@ _RECORD = "\n".join(
     f"exten = record{form},1,MixMonitor({name},{options})\n same = n,Return()"
     for form, (name, options) in FORMS.items()
 )
-SAMPLE_CEL = ",".join(
-    f"${{CSV_QUOTE(${{{name}}})}}"
-    for name in (
-        "eventtype", "eventtime", "CALLERID(name)", "CALLERID(num)", "CALLERID(ANI)",
-        "CALLERID(RDNIS)", "CALLERID(DNID)", "CHANNEL(exten)", "CHANNEL(context)",
-        "CHANNEL(channame)", "CHANNEL(appname)", "CHANNEL(appdata)", "CHANNEL(amaflags)",
-        "CHANNEL(accountcode)", "CHANNEL(uniqueid)", "CHANNEL(linkedid)", "BRIDGEPEER",
-        "CHANNEL(userfield)", "userdeftype", "eventextra",
-    )
-)  # fmt: skip
-"""The line of Asterisk's sample ``cel_custom.conf``."""
 
 
 def configuration(sip_port: int, phones: Mapping[str, int]) -> dict[str, str]:
     """Configuration files by name; ``phones`` are extensions with their telephones' ports."""
     agents = "".join(
         f"[{name}]\ntype = aor\ncontact = sip:{name}@127.0.0.1:{port}\n"
-        f"[{name}]\ntype = endpoint\ncontext = hotline\ndisallow = all\nallow = alaw\n"
-        f"direct_media = no\naors = {name}\n"
+        + endpoint(name, f"aors = {name}")
         for name, port in phones.items()
     )
     queues = "".join(
@@ -60,21 +50,7 @@ def configuration(sip_port: int, phones: Mapping[str, int]) -> dict[str, str]:
         )
     )
     return {
-        "pjsip.conf": f"""[system]
-type = system
-timer_t1 = 100
-timer_b = 6400
-[udp]
-type = transport
-protocol = udp
-bind = 127.0.0.1:{sip_port}
-[anonymous]
-type = endpoint
-context = hotline
-disallow = all
-allow = alaw
-direct_media = no
-{agents}""",
+        "pjsip.conf": udp_transport(sip_port) + endpoint("anonymous") + agents,
         "queues.conf": f"[general]\n{queues}",
         "extensions.conf": f"""[hotline]
 exten = _X1XXXX,1,Gosub(record,record${{EXTEN:0:1}},1)

@@ -71,29 +71,55 @@ MODULES = [
 ]
 
 
-CEL_SAMPLE = [
-    "eventtype",
-    "eventtime",
-    "CALLERID(name)",
-    "CALLERID(num)",
-    "CALLERID(ANI)",
-    "CALLERID(RDNIS)",
-    "CALLERID(DNID)",
-    "CHANNEL(exten)",
-    "CHANNEL(context)",
-    "CHANNEL(channame)",
-    "CHANNEL(appname)",
-    "CHANNEL(appdata)",
-    "CHANNEL(amaflags)",
-    "CHANNEL(accountcode)",
-    "CHANNEL(uniqueid)",
-    "CHANNEL(linkedid)",
-    "BRIDGEPEER",
-    "CHANNEL(userfield)",
-    "userdeftype",
-    "eventextra",
-]
-"""Columns of the sample ``cel_custom.conf`` that comes with Asterisk."""
+SAMPLE_CEL = ",".join(
+    f"${{CSV_QUOTE(${{{name}}})}}"
+    for name in (
+        "eventtype",
+        "eventtime",
+        "CALLERID(name)",
+        "CALLERID(num)",
+        "CALLERID(ANI)",
+        "CALLERID(RDNIS)",
+        "CALLERID(DNID)",
+        "CHANNEL(exten)",
+        "CHANNEL(context)",
+        "CHANNEL(channame)",
+        "CHANNEL(appname)",
+        "CHANNEL(appdata)",
+        "CHANNEL(amaflags)",
+        "CHANNEL(accountcode)",
+        "CHANNEL(uniqueid)",
+        "CHANNEL(linkedid)",
+        "BRIDGEPEER",
+        "CHANNEL(userfield)",
+        "userdeftype",
+        "eventextra",
+    )
+)
+"""The line of the sample ``cel_custom.conf`` that comes with Asterisk."""
+
+
+def udp_transport(sip_port: int) -> str:
+    """The beginning of ``pjsip.conf``: a UDP port of loopback, and timers that give up early."""
+    return f"""[system]
+type = system
+timer_t1 = 100
+timer_b = 6400
+[udp]
+type = transport
+protocol = udp
+bind = 127.0.0.1:{sip_port}
+"""
+
+
+def endpoint(name: str, *more: str) -> str:
+    """A section of ``pjsip.conf``: an endpoint of the hotline that speaks A-law alone."""
+    return "\n".join(
+        (
+            *(f"[{name}]", "type = endpoint", "context = hotline", "disallow = all"),
+            *("allow = alaw", "direct_media = no", *more, ""),
+        )
+    )
 
 
 def hotline_files(
@@ -127,29 +153,10 @@ read = all
 write = all
 """,
         "musiconhold.conf": f"[default]\nmode = files\ndirectory = {home}/moh\n",
-        "pjsip.conf": f"""[system]
-type = system
-timer_t1 = 100
-timer_b = 6400
-[udp]
-type = transport
-protocol = udp
-bind = 127.0.0.1:{sip_port}
-[anonymous]
-type = endpoint
-context = hotline
-disallow = all
-allow = alaw
-direct_media = no
-moh_passthrough = yes
-[phone]
-type = endpoint
-context = hotline
-disallow = all
-allow = alaw
-direct_media = no
-moh_passthrough = yes
-[8800]
+        "pjsip.conf": udp_transport(sip_port)
+        + endpoint("anonymous", "moh_passthrough = yes")
+        + endpoint("phone", "moh_passthrough = yes")
+        + f"""[8800]
 type = auth
 auth_type = userpass
 username = 8800
@@ -158,28 +165,14 @@ password = {SECRET}
 type = aor
 max_contacts = 1
 minimum_expiration = 10
-[8800]
-type = endpoint
-context = hotline
-disallow = all
-allow = alaw
-direct_media = no
-trust_id_inbound = yes
-auth = 8800
-aors = 8800
 [pbx]
 type = auth
 auth_type = userpass
 username = pbx
 password = {SECRET}
-[trunk]
-type = endpoint
-context = hotline
-disallow = all
-allow = alaw
-direct_media = no
-outbound_auth = pbx
-""",
+"""
+        + endpoint("8800", "trust_id_inbound = yes", "auth = 8800", "aors = 8800")
+        + endpoint("trunk", "outbound_auth = pbx"),
         "features.conf": "[general]\n[featuremap]\natxfer => *2\n",
         "queues.conf": """[general]
 [hotline]
@@ -239,5 +232,5 @@ dateformat = %s.%6q
 Master.csv => "${eventtype}","${eventtime}","${CHANNEL(name)}","${CHANNEL(exten)}",\
 "${CHANNEL(linkedid)}","${CHANNEL(uniqueid)}","${eventextra}"
 """
-        + f"Sample.csv => {','.join(f'${{CSV_QUOTE(${{{c}}})}}' for c in CEL_SAMPLE)}\n",
+        + f"Sample.csv => {SAMPLE_CEL}\n",
     }

@@ -176,6 +176,15 @@ def tap_of(tmp_path: Path) -> Iterator[Callable[..., Tap]]:
         supervisor.drain_and_stop()
 
 
+def telephones(*numbers: str) -> tuple[dict[str, int], dict[str, Destination]]:
+    """A free port for each number's telephone, and the tap's destinations that ring them there."""
+    ports = dict(zip(numbers, free_ports(len(numbers)), strict=True))
+    return ports, {
+        number: Destination(uri=f"sip:{number}@127.0.0.1:{port}", agent=number)
+        for number, port in ports.items()
+    }
+
+
 @pytest.fixture
 def speech(tmp_path: Path) -> Callable[[int, float], Path]:
     """Writes a WAV of noise bursts that no other seed repeats: correlates sharply with itself.

@@ -18,6 +18,7 @@ from calls.handover import Stage
 from telephony.build import find_build
 from telephony.settings import Destination
 from tests.peers import asterisk
+from tests.peers.asterisk_files import endpoint
 from tests.telephony.conftest import Papers, Phone, Tap, free_ports
 
 pytestmark = [
@@ -50,8 +51,7 @@ def pbx_files(papers: Papers, tls: int, tap_tls: int, agent: int) -> dict[str, s
 
     88908891 goes to the tap over TLS with the voice in clear.
     """
-    endpoint = "type = endpoint\ncontext = hotline\ndisallow = all\nallow = alaw\n"
-    endpoint += "direct_media = no\nmoh_passthrough = yes\n"
+    music = "moh_passthrough = yes"
     return {
         "pjsip.conf": f"""[tls]
 type = transport
@@ -68,16 +68,11 @@ require_client_cert = yes
 type = transport
 protocol = udp
 bind = 127.0.0.1:{tls + 2}
-[anonymous]
-{endpoint}media_encryption = sdes
-[sansheng]
-{endpoint}media_encryption = sdes
-transport = tls
-[clear]
-{endpoint}transport = tls
-[phone]
-{endpoint}transport = udp
-""",
+"""
+        + endpoint("anonymous", music, "media_encryption = sdes")
+        + endpoint("sansheng", music, "media_encryption = sdes", "transport = tls")
+        + endpoint("clear", music, "transport = tls")
+        + endpoint("phone", music, "transport = udp"),
         "extensions.conf": f"""[hotline]
 exten = 88908890,1,Dial(PJSIP/sansheng/sip:88908890@127.0.0.1:{tap_tls}\\;transport=tls,60)
  same = n,Hangup()

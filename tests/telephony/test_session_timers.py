@@ -12,10 +12,9 @@ from collections.abc import Callable
 import pytest
 
 from calls.call import Call, Channel, EndedBy, EndReason, EventKind
-from telephony.settings import Destination
 from tests.peers.raw_agent import raw_agent
 from tests.peers.raw_peer import raw_peer
-from tests.telephony.conftest import Phone, Tap, free_ports, until
+from tests.telephony.conftest import Phone, Tap, telephones, until
 
 pytestmark = pytest.mark.sip
 
@@ -33,15 +32,8 @@ def why(call: Call) -> list[tuple[Channel, int | None]]:
 def test_a_peer_that_is_gone_without_a_word_ends_its_call_by_the_session_timer_alone(
     tap_of: TapOf, phones: Phones
 ) -> None:
-    ports = dict(zip(("88908890", "88908891"), free_ports(2), strict=True))
-    tap = tap_of(
-        session_expires_s=90,
-        media_lost_s=600,
-        destinations={
-            number: Destination(uri=f"sip:{number}@127.0.0.1:{port}", agent=number)
-            for number, port in ports.items()
-        },
-    )
+    ports, destinations = telephones("88908890", "88908891")
+    tap = tap_of(session_expires_s=90, media_lost_s=600, destinations=destinations)
     left = phones(port=ports["88908890"], ring_ms=100, **LONG)
     with raw_peer(tap.uri, "gone") as caller:
         # The caller's leg: its peer is to refresh, and never does.

@@ -9,11 +9,10 @@ import pytest
 
 from calls.call import Channel, EndedBy, EndReason, EventKind
 from calls.handover import Stage
-from telephony.settings import Destination
 from telephony.silence import Signs, Silence
 from tests.peers.raw_agent import raw_agent
 from tests.peers.raw_peer import SDP
-from tests.telephony.conftest import Phone, Tap, free_ports, until
+from tests.telephony.conftest import Phone, Tap, telephones, until
 
 TapOf = Callable[..., Tap]
 Phones = Callable[..., Phone]
@@ -114,15 +113,8 @@ def test_a_side_that_never_sends_is_an_alarm_and_then_the_calls_end(
 def test_sides_that_say_they_only_listen_are_left_alone(
     tap_of: TapOf, phones: Phones, speech: Speech
 ) -> None:
-    ports = dict(zip(("recvonly", "inactive"), free_ports(2), strict=True))
-    tap = tap_of(
-        media_lost_s=5,
-        media_never_s=5,
-        destinations={
-            way: Destination(uri=f"sip:{way}@127.0.0.1:{port}", agent=way)
-            for way, port in ports.items()
-        },
-    )
+    ports, destinations = telephones("recvonly", "inactive")
+    tap = tap_of(media_lost_s=5, media_never_s=5, destinations=destinations)
     callers = []
     for way, port in ports.items():
         with raw_agent(port) as agent:
