@@ -51,13 +51,17 @@ def asr(
     ] = None,
     noise: Annotated[float, typer.Option(help="Of the line, in dBFS.")] = -62.0,
     seed: Annotated[int, typer.Option(help="Of the order of the turns.")] = 1,
+    words: Annotated[
+        bool, typer.Option(help="The peers tell the words' times too, as ours always do.")
+    ] = False,
     alone: Annotated[
         bool, typer.Option(help="Ours only, as for the memory of an hour's call.")
     ] = False,
 ) -> None:
     """Transcribe the same calls with ours, stock faster-whisper and its batched pipeline.
 
-    Same model, beam and threads; both sides of every call apart. rtf is seconds of work a second
+    Same model, beam and threads; both sides of every call apart. Ours tell the words' times and the
+    language as well: --words asks the peers for the times. rtf is seconds of work a second
     of call; peak_rss_mb is of ours, which runs first.
     """
     from rich.console import Console
@@ -78,7 +82,7 @@ def asr(
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         figures = {"rtf": ours.rtf, "cer": ours.cer, "missing": ours.missing}
         if not alone:
-            stock, batched = _peers(settings)
+            stock, batched = _peers(settings, words)
             console.print("stock faster-whisper …")
             figures |= _beside(ours, _measure(work, stock), "stock")
             console.print("its batched pipeline …")
@@ -147,7 +151,7 @@ def _ours(engine: "Engine", work: Work) -> dict[Channel, str]:
     }
 
 
-def _peers(settings: Any) -> tuple[Callable[[Work], dict[Channel, str]], ...]:
+def _peers(settings: Any, words: bool) -> tuple[Callable[[Work], dict[Channel, str]], ...]:
     """Stock faster-whisper and its batched pipeline, with our model and settings."""
     import os
 
@@ -163,7 +167,7 @@ def _peers(settings: Any) -> tuple[Callable[[Work], dict[Channel, str]], ...]:
         compute_type=settings.compute_type,
         cpu_threads=settings.threads or min(4, os.cpu_count() or 1),
     )
-    common = {"language": "zh", "beam_size": settings.beam_size}
+    common = {"language": "zh", "beam_size": settings.beam_size, "word_timestamps": words}
     pipeline = BatchedInferencePipeline(model)
 
     def plain(work: Work) -> dict[Channel, str]:

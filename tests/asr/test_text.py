@@ -58,6 +58,12 @@ def test_what_the_engine_itself_doubts_falls() -> None:
     assert not supported("您好您请坐", probability=0.35, no_speech=0.8)
 
 
+def test_sure_marks_do_not_bear_out_a_doubted_word() -> None:
+    word, mark = Piece("文", 0, 200, 0.12), Piece(",", 200, 400, 0.9)
+    assert not is_supported([word, mark], heard(), 1000, "")
+    assert is_supported([Piece("文", 0, 200, 0.3), mark], heard(), 1000, "")
+
+
 def test_more_characters_than_the_time_holds_fall() -> None:
     assert not supported("今天没有时间了我的电脑已经关了", length_ms=500)
     assert supported("我要下班啦", length_ms=400)
