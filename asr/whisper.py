@@ -56,11 +56,11 @@ class WhisperEngine:
         self._is_gpu = settings.device != "cpu"
         is_embedded = settings.model == "embedded"
         source = embedded_model() if is_embedded else settings.model
-        self._cut = Cut(Path(source)) if is_embedded and not self._is_gpu else None
         threads = settings.threads or min(4, os.cpu_count() or 1)
         self.lanes = 1 if self._is_gpu else min(_LANES, threads)
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         try:
+            self._cut = Cut(Path(source)) if is_embedded and not self._is_gpu else None
             self._whisper: Any = WhisperModel(
                 str(source),
                 device=settings.device,

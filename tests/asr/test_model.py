@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asr.engine import open_engine
-from asr.model import join_model
+from asr.model import embedded_model, join_model
 from asr.settings import AsrSettings
 from calls.errors import EngineError
 
@@ -93,3 +93,20 @@ def test_a_folder_that_is_no_model_is_one_clear_error(
         (folder / "model.bin").write_bytes(content)
     with pytest.raises(EngineError, match=r"cannot be loaded.*\[asr\] model"):
         open_engine(AsrSettings(model=str(folder)))
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", ["model.bin", "config.json", "tokenizer.json", "vocabulary.txt"])
+def test_a_file_of_the_embedded_model_that_was_cut_off_is_told(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for whole in embedded_model().iterdir():
+        if whole.name == name:
+            (folder / name).write_bytes(whole.read_bytes()[:1000])
+        else:
+            (folder / whole.name).symlink_to(whole)
+    monkeypatch.setattr("asr.whisper.embedded_model", lambda: folder)
+    with pytest.raises(EngineError, match="cannot be loaded"):
+        open_engine(AsrSettings())
