@@ -80,6 +80,12 @@ class Engine(Protocol):
         Errors: EngineError, always where ``can_score`` is False.
         """
 
+    def alternatives(self, window: Samples, most: int) -> list[str]:
+        """The likeliest texts of one short clip, best first, at most so many.
+
+        Errors: EngineError, always where ``can_score`` is False.
+        """
+
 
 def open_engine(settings: AsrSettings) -> Engine:
     """Load the engine that the settings name.

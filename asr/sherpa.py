@@ -156,6 +156,13 @@ class SherpaEngine:
             "sherpa-onnx cannot score a given text", remedy='set [asr] engine = "faster-whisper"'
         )
 
+    def alternatives(self, window: Samples, most: int) -> list[str]:
+        """Cannot be done; ``can_score`` tells so before."""
+        del window, most
+        raise EngineError(
+            "sherpa-onnx gives one text only", remedy='set [asr] engine = "faster-whisper"'
+        )
+
     def _stream(self, window: Samples) -> Any:
         if len(window) < _SHORTEST:
             return None

@@ -34,6 +34,8 @@ _SCORE_SILENCE = 3 * MODEL_RATE
 was trained on; scoring a given text does not, and a short one costs an eighth (docs/ears.md)."""
 _MOST_TOKENS = 224
 _PROMPT_TOKENS = 120
+_SPARE_TOKENS, _TOKENS_S = 10, 16
+"""Tokens of a second reading, beyond and for a second: fast Mandarin is seven syllables."""
 _CLAIMS_AT_ONCE = 16
 _LANES = 2
 """Of a CPU. A GPU fills itself."""
@@ -153,6 +155,32 @@ class WhisperEngine:
                 probabilities = result.text_token_probs[len(before) : len(before) + len(phrase)]
                 scores.append(float(np.mean(np.log(np.maximum(probabilities, 1e-9)))))
         return scores
+
+    def alternatives(self, window: Samples, most: int) -> list[str]:
+        """The beam's own texts of one clip, in a window cut to it; see ``Engine``.
+
+        A cut window costs a fifth and makes more errors, which is why it is only a second reading.
+        """
+        length = min(_WINDOW, len(window) + _SCORE_SILENCE)
+        tokens = self._prompt("")
+        room = min(_MOST_TOKENS, _SPARE_TOKENS + _TOKENS_S * len(window) // MODEL_RATE)
+        try:
+            [result] = self._whisper.model.generate(
+                self._encode([window], length),
+                [tokens],
+                beam_size=max(most, self._beam_size),
+                num_hypotheses=most,
+                max_length=len(tokens) + room,
+                suppress_blank=True,
+                suppress_tokens=self._suppressed(),
+            )
+        except RuntimeError as error:
+            raise _translated(error) from error
+        texts = [
+            self._tokenizer.decode([token for token in sequence if token < self._tokenizer.eot])
+            for sequence in result.sequences_ids
+        ]
+        return list(dict.fromkeys(text.strip() for text in texts))
 
     def _encode(self, windows: Sequence[Samples], length: int = _WINDOW) -> Any:
         """The encoder's output for windows, each of ``length`` samples.

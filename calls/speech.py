@@ -48,6 +48,17 @@ class SpeechSpan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """A stretch of speech read a second time: other texts that its audio allows."""
+
+    channel: Channel
+    start_ms: Ms
+    end_ms: Ms
+    texts: tuple[str, ...]
+    """The likeliest first; empty where nothing readable came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
     """Both sides' utterances in order of their start, and the speech they came from."""
 
@@ -55,6 +66,8 @@ class Transcript:
     duration_ms: Ms
     utterances: tuple[Utterance, ...] = ()
     speech: tuple[SpeechSpan, ...] = ()
+    again: tuple[Again, ...] = ()
+    """The agent's stretches that were read a second time, because their meaning hung in doubt."""
     engine: str = ""
     """Name and version of the engine's code, e.g. ``faster-whisper 1.2.1``."""
     model: str = ""

@@ -9,8 +9,7 @@ from functools import lru_cache
 
 from calls.call import Channel
 from calls.hit import Candidate, Hit, Kind
-from calls.speech import Transcript, Utterance
-from calls.text import normalise
+from calls.speech import SpeechSpan, Transcript, Utterance
 from phrasebook import meaning as meaning_model
 from phrasebook import verdict
 from phrasebook.book import Phrase, Phrasebook
@@ -23,12 +22,20 @@ from phrasebook.context import (
     is_in_passing,
     is_opening,
     is_whole,
-    passage_of,
     pauses_of,
     place_ms,
     read_sentence,
 )
 from phrasebook.index import Match, PhraseIndex
+from phrasebook.meant import (
+    Ways,
+    heard_so,
+    is_foreign,
+    stretch,
+    ways_of,
+    wordless_so,
+    written_so,
+)
 from phrasebook.unheard import WORDLESS, is_short, unheard
 
 _FORBIDDEN_A_FAMILY = 2
@@ -38,9 +45,14 @@ _SOUND_FAMILIES = frozenset(
 )
 """Courtesy whose miss would accuse an agent falsely: also proposed by sound."""
 _CORE_SYLLABLES = 6
-_MANDARIN = "zh"
-_SURELY = 0.8
-"""Probability from which a language is taken as told, as the rule on Mandarin has it."""
+_DOUBTFUL_LOGPROB = -0.5
+"""From here down the words that a meaning hangs on may be others."""
+_DOUBTFUL = (0.2, 0.8)
+"""Likelihoods between which a second reading may tell a violation from none."""
+_WORDLESS_MS = 800
+"""Speech without words that is long enough to mean something."""
+_MOST_AGAIN = 8
+"""Stretches of a call that are read again, those in most doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,7 @@ def search(
     found: list[Candidate] = []
     utterances = transcript.utterances
     indexes = _indexes(book)
+    again = {stretch(a): a.texts for a in transcript.again}
     if only is None:
         only = range(WORDLESS, len(utterances))
     for position, utterance in enumerate(utterances):
@@ -83,13 +96,55 @@ def search(
                 utterance,
                 position,
                 sentence,
-                _readings(utterance, passage_of(utterances, position), courtesy),
+                ways_of(utterances, position, courtesy, again),
                 opening=is_opening(utterances, position),
                 sound=sound,
             )
         found += courtesy
+    if WORDLESS in only:
+        said = {stretch(utterance) for utterance in utterances}
+        for read in transcript.again:
+            if stretch(read) not in said:
+                found += wordless_so(book, read)
     found += unheard(book, indexes.short, indexes.forbidden, transcript, found, only)
     return tuple(sorted(found, key=lambda c: (c.start_ms, c.char_start, c.phrase_id)))
+
+
+def doubtful(book: Phrasebook, transcript: Transcript) -> tuple[SpeechSpan, ...]:
+    """The agent's speech whose meaning hangs on badly heard words, to be read a second time.
+
+    Where listed words were heard, they decide. Only the stretches in most doubt, since each costs
+    time (docs/phrasebook.md).
+    """
+    utterances = transcript.utterances
+    places = {stretch(utterance): position for position, utterance in enumerate(utterances)}
+    doubts: list[tuple[float, SpeechSpan]] = []
+    for span in transcript.speech:
+        if span.channel is not Channel.AGENT:
+            continue
+        position = places.get(stretch(span))
+        if position is None:
+            if span.end_ms - span.start_ms >= _WORDLESS_MS:
+                doubts.append((0.0, span))
+            continue
+        likelihood = _doubted(book, utterances, position)
+        if likelihood is not None:
+            doubts.append((abs(likelihood - book.thresholds.meaning_heard), span))
+    chosen = sorted(doubts, key=lambda doubt: (doubt[0], doubt[1].start_ms))[:_MOST_AGAIN]
+    return tuple(sorted((span for _, span in chosen), key=lambda span: span.start_ms))
+
+
+def _doubted(book: Phrasebook, utterances: Sequence[Utterance], position: int) -> float | None:
+    """The likelihood of a violation by meaning where a second reading may change it."""
+    utterance = utterances[position]
+    if utterance.log_probability > _DOUBTFUL_LOGPROB or is_foreign(utterance):
+        return None
+    if find_exact(book, utterance.text):
+        return None
+    sentence = read_sentence(utterance.text, pauses_of(utterance))
+    courtesy = _courtesy(book, utterance, position, sentence, sound=True)
+    likelihood = ways_of(utterances, position, courtesy, {}).likelihood(_DOUBTFUL[0])
+    return likelihood if likelihood is not None and likelihood <= _DOUBTFUL[1] else None
 
 
 def check_text(book: Phrasebook, speaker: Channel, text: str, prev: str = "") -> tuple[Hit, ...]:
@@ -104,7 +159,9 @@ def check_text(book: Phrasebook, speaker: Channel, text: str, prev: str = "") ->
     if not sentence.text:
         return ()
     opening = not prev.strip()
-    candidates = _forbidden(book, utterance, 0, sentence, (), opening=opening, written_after=prev)
+    candidates = _forbidden(
+        book, utterance, 0, sentence, Ways((text,)), opening=opening, written_after=prev
+    )
     return verdict.decide_text(candidates, prev)
 
 
@@ -120,13 +177,13 @@ def _forbidden(
     utterance: Utterance,
     position: int,
     sentence: Sentence,
-    readings: Sequence[str],
+    ways: Ways,
     *,
     opening: bool,
     sound: bool = True,
     written_after: str | None = None,
 ) -> list[Candidate]:
-    """``readings``: how else recognised speech may be read (``_readings``).
+    """The candidates of one utterance.
 
     ``written_after``: the turn before a text that is what was said, so that likeness of sound alone
     is no evidence; None for recognised text.
@@ -156,7 +213,10 @@ def _forbidden(
                     guards += (HARMLESS,)
         found.append(replace(candidate, guards=guards))
     if not found or not (as_written or any(c.by == "text" for c in found)):
-        found += _by_meaning(book, utterance, position, readings, written_after)
+        if written_after is None:
+            found += heard_so(book, utterance, position, ways)
+        else:
+            found += written_so(book, utterance, position, written_after)
     return found
 
 
@@ -181,68 +241,6 @@ def _may_be_misheard(phrase: Phrase) -> bool:
     In a long phrase the core (您好 of 您好，天津便民专线) would be too small a part.
     """
     return phrase.family in _SOUND_FAMILIES and len(phrase.forms[0]) <= _CORE_SYLLABLES
-
-
-def _by_meaning(
-    book: Phrasebook,
-    utterance: Utterance,
-    position: int,
-    readings: Sequence[str],
-    written_after: str | None,
-) -> list[Candidate]:
-    """A whole sentence that reads like a violation, though no listed words are in it.
-
-    Recognised speech must read so in all its ``readings``. What was said in another language has
-    no meaning in Mandarin characters.
-    """
-    if utterance.language != _MANDARIN and utterance.language_probability >= _SURELY:
-        return []
-    if written_after is not None:
-        least = book.thresholds.meaning_review
-        likelihood = meaning_model.likelihood(utterance.text, written_after)
-    else:
-        least = book.thresholds.meaning_heard
-        likelihood = meaning_model.likelihood_heard(utterance.text)
-        for reading in readings:
-            if likelihood is not None and likelihood >= least:
-                likelihood = min(likelihood, meaning_model.likelihood_heard(reading) or 0.0)
-    if likelihood is None or likelihood < least:
-        return []
-    family = meaning_model.family(utterance.text, written_after or "")
-    if family not in book.families:
-        return []
-    return [
-        Candidate(
-            kind=Kind.FORBIDDEN,
-            family=family,
-            phrase_id=f"meaning:{family}",
-            phrase=book.families[family].name,
-            channel=utterance.channel,
-            utterance=position,
-            char_start=0,
-            char_end=len(utterance.text),
-            start_ms=utterance.start_ms,
-            end_ms=utterance.end_ms,
-            heard=utterance.text,
-            score=round(likelihood, 4),
-            by="meaning",
-        )
-    ]
-
-
-def _readings(utterance: Utterance, passage: str, courtesy: Iterable[Candidate]) -> tuple[str, ...]:
-    """How else an utterance may be read than alone and as it was heard.
-
-    It may be a part of the sentence that it makes with its neighbours (``passage``), and what
-    sounds like courtesy may be misheard courtesy.
-    """
-    text = utterance.text
-    polite = (
-        text[: c.char_start] + normalise(c.phrase).text + text[c.char_end :]
-        for c in courtesy
-        if c.by == "sound"
-    )
-    return tuple(dict.fromkeys(reading for reading in (passage, *polite) if reading != text))
 
 
 def _candidate(utterance: Utterance, position: int, sentence: Sentence, match: Match) -> Candidate:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from asr.again import read_again
 from asr.check import check
 from asr.draft import Draft
 from asr.ears import transcribe
@@ -17,7 +18,7 @@ from calls.sides import assign
 from calls.speech import Transcript
 from phrasebook import book as phrasebook_file
 from phrasebook.book import Phrasebook
-from phrasebook.search import search
+from phrasebook.search import doubtful, search
 from phrasebook.verdict import decide
 from sansheng.code import code_version
 from sansheng.settings import Settings
@@ -71,7 +72,7 @@ class Pipeline:
         *,
         draft: Draft | None = None,
     ) -> Analysed:
-        """Transcribe, search, check and score one call.
+        """Transcribe, read again what is in doubt, search, check and score one call.
 
         ``recording`` is where the call's WAV lies; None for a call without one. ``draft`` is what
         was heard of it while it went on. ``progress`` is told the share done, 0–1. A torn or empty
@@ -98,6 +99,8 @@ class Pipeline:
         )
         if call.recording is not None:
             transcript = assign(transcript, call.recording.voices)
+        doubts = doubtful(self.book, transcript)
+        transcript = read_again(self.engine, recording, channels, transcript, doubts)
         candidates = search(self.book, transcript)
         readings = check(self.engine, recording, channels, transcript, candidates)
         hits = decide(self.book, transcript, candidates, readings)

@@ -1,8 +1,9 @@
 """What was heard of the spoken test calls, kept: one hearing serves every figure about phrases.
 
-A call is transcribed once, and every phrase that any part of the search may propose is put to its
-audio; a file a call in the cache keeps both. Calibration, curves and what each part is worth are
-then worked out without the audio, under whatever thresholds and phrasebook are in force.
+A call is transcribed once, what is in doubt is read again, and every phrase that any part of the
+search may propose is put to its audio; a file a call in the cache keeps it all. Calibration, curves
+and what each part is worth are then worked out without the audio, under whatever thresholds and
+phrasebook are in force.
 """
 
 import json
@@ -17,9 +18,10 @@ import msgspec
 from calls.call import Channel
 from calls.errors import EngineError, SettingsError
 from calls.hit import Candidate, Reading
-from calls.speech import Transcript
+from calls.speech import SpeechSpan, Transcript
 from phrasebook.book import Phrasebook
-from phrasebook.search import search
+from phrasebook.meant import stretch
+from phrasebook.search import doubtful, search
 
 if TYPE_CHECKING:
     from asr.engine import Engine
@@ -66,7 +68,8 @@ class Kept:
     """By question: log-probability of the phrase and of what was heard; None: not asked."""
     transcribe_s: float
     check_s: float
-    """Seconds by the wall for what the product itself asks."""
+    again_s: float = 0.0
+    """Processor seconds of what the product itself does: hear, ask, read a second time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,9 @@ class _Ears:
         """The call heard, with an answer to every question; ``kept`` itself if it has them all."""
         if kept is None:
             kept = self._listen(book, recording)
-        transcript = kept.transcript
+        doubts = {stretch(span): span for span in doubtful(book, kept.transcript)}
+        known = tuple(again for again in kept.transcript.again if stretch(again) in doubts)
+        transcript = replace(kept.transcript, again=known)
         asked = {
             _question(candidate): candidate
             for candidates in (
@@ -144,7 +149,7 @@ class _Ears:
             if candidate.by != "meaning"
         }
         new = [c for question, c in asked.items() if question not in kept.answers]
-        if not new:
+        if not new and transcript == kept.transcript and len(known) == len(doubts):
             return kept
         engine = self._open()
         if (engine.name, engine.model) != (transcript.engine, transcript.model):
@@ -152,23 +157,40 @@ class _Ears:
                 f"{transcript.call_id} was heard by {transcript.model}, not {engine.model}",
                 remedy="name another --cache folder",
             )
-        return replace(kept, answers=kept.answers | self._ask(recording, transcript, new))
+        transcript, again_s = self._read_again(recording, transcript, list(doubts.values()))
+        return replace(
+            kept,
+            transcript=transcript,
+            answers=kept.answers | self._ask(recording, transcript, new),
+            again_s=kept.again_s + again_s,
+        )
 
     def _listen(self, book: Phrasebook, recording: Path) -> Kept:
         from asr.ears import transcribe
 
-        engine, started = self._open(), time.perf_counter()
+        engine, started = self._open(), time.process_time()
         transcript = transcribe(engine, recording.parent.name, recording, _SIDES)
-        heard = time.perf_counter()
+        heard = time.process_time()
+        transcript, again_s = self._read_again(recording, transcript, doubtful(book, transcript))
         candidates = search(book, transcript)
-        before = time.perf_counter()
+        before = time.process_time()
         answers = self._ask(recording, transcript, candidates)
         return Kept(
             transcript=transcript,
             answers=answers,
             transcribe_s=heard - started,
-            check_s=time.perf_counter() - before,
+            check_s=time.process_time() - before,
+            again_s=again_s,
         )
+
+    def _read_again(
+        self, recording: Path, transcript: Transcript, spans: Sequence[SpeechSpan]
+    ) -> tuple[Transcript, float]:
+        from asr.again import read_again
+
+        before = time.process_time()
+        fuller = read_again(self._open(), recording, _SIDES, transcript, spans)
+        return fuller, time.process_time() - before
 
     def _ask(
         self, recording: Path, transcript: Transcript, candidates: Sequence[Candidate]

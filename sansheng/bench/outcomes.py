@@ -132,17 +132,22 @@ def _without_context(book: Phrasebook, heard: Heard) -> Iterable[Hit]:
     return _decide(book, heard, search_alone(book, heard.kept.transcript))
 
 
+def _without_second_reading(book: Phrasebook, heard: Heard) -> Iterable[Hit]:
+    return _decide(book, heard, search(book, replace(heard.kept.transcript, again=())))
+
+
 LEFT_OUT: Mapping[str, View] = {
     "sound": _without_sound,
     "was_it_said": _without_check,
     "audio": _without_audio,
     "meaning": _without_meaning,
+    "second_reading": _without_second_reading,
     "guards": _without_guards,
     "context": _without_context,
 }
 """The parts of the search, and how a call is seen without each: no likeness of sound; every
-candidate taken as said; nothing proposed from the audio alone; no meaning; no guards; every
-utterance searched alone."""
+candidate taken as said; nothing proposed from the audio alone; no meaning; no second reading of
+what is in doubt; no guards; every utterance searched alone."""
 
 
 def _with(book: Phrasebook, name: str, value: float) -> Phrasebook:

@@ -43,12 +43,13 @@ def phrases(
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Calls at most; 0: all.")] = 0,
 ) -> None:
-    """Transcribe, search, check and decide spoken sentences whose truth is known.
+    """Transcribe, read again, search, check and decide spoken sentences whose truth is known.
 
     Prints one JSON object: recall, false_fail_rate, review_rate (of harmless sentences), the same
     without each part of the search (without), at other thresholds (curve) and by voice, speed, SNR
     and level (by); utterances_per_s (text search, one core, 1,000 phrases), search_ms (CPU for an
-    agent's utterance), check_share. Tables for people go to the error stream.
+    agent's utterance), check_share and again_share (CPU of the audio check and of second readings,
+    beside the transcription's). Tables for people go to the error stream.
     """
     from rich.console import Console
 
@@ -75,7 +76,8 @@ def phrases(
         "spoken_violations": whole["violations"],
         "spoken_harmless": whole["harmless"],
         "search_ms": _search_ms(book, heard),
-        "check_share": _check_share(heard),
+        "check_share": _share_of_hearing(heard, [h.kept.check_s for h in heard]),
+        "again_share": _share_of_hearing(heard, [h.kept.again_s for h in heard]),
         "utterances_per_s": speed,
         "without": {name: parts[name].figures() for name in LEFT_OUT},
         "curve": _plain(by_threshold),
@@ -144,10 +146,10 @@ def _search_ms(book: "Phrasebook", calls: "Sequence[Heard]") -> float | None:
     return round(1000 * spent / utterances, 2) if utterances else None
 
 
-def _check_share(calls: "Sequence[Heard]") -> float | None:
-    """Time of the audio check beside that of the transcription, as when the calls were heard."""
+def _share_of_hearing(calls: "Sequence[Heard]", spent: "Sequence[float]") -> float | None:
+    """Processor time beside that of the transcription, as when the calls were heard."""
     hearing = sum(heard.kept.transcribe_s for heard in calls)
-    return round(sum(heard.kept.check_s for heard in calls) / hearing, 4) if hearing else None
+    return round(sum(spent) / hearing, 4) if hearing else None
 
 
 def _search_speed() -> int:

@@ -57,6 +57,8 @@ class ScriptedEngine:
     lengths: list[int] = field(default_factory=list)
     """Samples of each window that came."""
     prompts: list[str] = field(default_factory=list)
+    others: Sequence[str] = ()
+    """What a second reading gives."""
     asked: list[list[Claim]] = field(default_factory=list)
     """Claims in each question."""
 
@@ -67,6 +69,10 @@ class ScriptedEngine:
         self.prompts.append(prompt)
         given = list(self.heard[first : first + len(windows)])
         return given + [Heard(pieces=(), log_probability=-0.1)] * (len(windows) - len(given))
+
+    def alternatives(self, window: Samples, most: int) -> list[str]:
+        self.lengths.append(len(window))
+        return list(self.others[:most])
 
     def score(self, window: Samples, claims: Sequence[Claim]) -> list[float]:
         self.lengths.append(len(window))

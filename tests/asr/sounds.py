@@ -100,6 +100,10 @@ class FakeEngine:
         self.claims += claims
         return [-0.5 if claim.phrase == self.said else -6.0 for claim in claims]
 
+    def alternatives(self, window: Samples, most: int) -> list[str]:
+        del window, most
+        return []
+
     def _spread(self, text: str, window: Samples) -> tuple[Piece, ...]:
         length = len(window) * 1000 // 16_000
         step = length / max(1, len(text))

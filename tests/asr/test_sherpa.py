@@ -134,6 +134,8 @@ def test_a_call_is_transcribed_and_what_was_said_stays_a_question(
     assert (hit.status, hit.reason) == (Status.REVIEW, "not_checked")
     with pytest.raises(EngineError, match="cannot score"):
         engine.score(window(1.0), [Claim("", "我要下班啦", "")])
+    with pytest.raises(EngineError, match="one text only"):
+        engine.alternatives(window(1.0), 5)
 
 
 def no_folder(folder: Path) -> None:

@@ -52,6 +52,12 @@ def test_each_side_is_heard_on_its_own(engine: Engine, tmp_path: Path, name: str
         assert all(a.start_ms <= b.start_ms for a, b in pairwise(utterance.words))
 
 
+def test_a_clip_read_again_has_several_likely_texts(engine: Engine) -> None:
+    texts = engine.alternatives(resample(speech(), RATE, MODEL_RATE), 5)
+    assert 2 <= len(set(texts)) == len(texts) <= 5
+    assert all(Levenshtein.distance("您好很高兴为您服务", normalise(t).text) < 7 for t in texts[:2])
+
+
 def test_an_hour_on_which_nobody_speaks_yields_no_text(engine: Engine, tmp_path: Path) -> None:
     hour = np.concatenate(
         [

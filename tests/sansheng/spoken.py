@@ -11,7 +11,7 @@ import numpy as np
 
 from calls import wav
 from calls.call import Channel
-from calls.speech import Transcript, Utterance
+from calls.speech import SpeechSpan, Transcript, Utterance
 from sansheng.bench.hearing import Kept
 from tests.asr.scripted import ScriptedEngine
 
@@ -34,6 +34,8 @@ class Spoken:
     family: str = ""
     after: str = "我想问一下社保卡怎么补办"
     voice: str = VOICES[0]
+    log_probability: float = 0.0
+    """The recogniser's of the agent's text."""
 
 
 def make_corpus(folder: Path, calls: Sequence[Spoken]) -> tuple[Path, Path]:
@@ -62,6 +64,7 @@ def make_corpus(folder: Path, calls: Sequence[Spoken]) -> tuple[Path, Path]:
                 start_ms=position * LASTS_MS,
                 end_ms=position * LASTS_MS + LASTS_MS - 500,
                 text=heard,
+                log_probability=call.log_probability if side is Channel.AGENT else 0.0,
             )
             for position, (side, _, heard) in enumerate(turns)
         )
@@ -69,6 +72,10 @@ def make_corpus(folder: Path, calls: Sequence[Spoken]) -> tuple[Path, Path]:
             call_id=call.id,
             duration_ms=lasts,
             utterances=utterances,
+            speech=tuple(
+                SpeechSpan(channel=u.channel, start_ms=u.start_ms, end_ms=u.end_ms)
+                for u in utterances
+            ),
             engine=ENGINE[0],
             model=ENGINE[1],
         )
@@ -78,6 +85,7 @@ def make_corpus(folder: Path, calls: Sequence[Spoken]) -> tuple[Path, Path]:
     return corpus, cache
 
 
-def knowing_engine(*said: str) -> ScriptedEngine:
-    """Scores these phrases as said, all others as not said."""
-    return ScriptedEngine(scores=defaultdict(lambda: REFUTED, dict.fromkeys(said, CLEAR)))
+def knowing_engine(*said: str, others: Sequence[str] = ()) -> ScriptedEngine:
+    """Scores these phrases as said, all others as not said; reads ``others`` a second time."""
+    scores = defaultdict(lambda: REFUTED, dict.fromkeys(said, CLEAR))
+    return ScriptedEngine(scores=scores, others=others)

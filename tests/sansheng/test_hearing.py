@@ -21,29 +21,32 @@ MEANT = Spoken("v3", "这种事你也好意思打电话来问，脑子呢", fami
 OPENS = Spoken("v4", "找谁", family="A_blunt_opening", after="")
 ALIKE = Spoken("h1", "我要下半碗面条")
 LATE = Spoken("h2", "找谁")
+FAR_OFF = Spoken("v5", "你脑子有毛病吧", "您路上有没有病", family="L_insult", log_probability=-1.0)
+AGAIN = ("你脑子有毛病", "你老子有毛病")
 PLAIN = Spoken("h3", "您好，您的工单已经转给供热办了，他们会联系您")
 SAID = ("不归我管", "快点我这里正忙呢", "找谁")
 
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> tuple[Path, Path]:
-    return make_corpus(tmp_path, (EXACT, MISHEARD, MEANT, OPENS, ALIKE, LATE, PLAIN))
+    said = (EXACT, MISHEARD, MEANT, OPENS, FAR_OFF, ALIKE, LATE, PLAIN)
+    return make_corpus(tmp_path, said)
 
 
 @pytest.fixture
 def calls(corpus: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> list[hearing.Heard]:
-    monkeypatch.setattr("asr.engine.open_engine", lambda _: knowing_engine(*SAID))
+    monkeypatch.setattr("asr.engine.open_engine", lambda _: knowing_engine(*SAID, others=AGAIN))
     return list(hearing.hear(BOOK, *corpus))
 
 
 def test_a_call_is_asked_about_once(
     corpus: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = knowing_engine(*SAID)
+    engine = knowing_engine(*SAID, others=AGAIN)
     monkeypatch.setattr("asr.engine.open_engine", lambda _: engine)
     first = [h.kept for h in hearing.hear(BOOK, *corpus)]
-    asked = len(engine.asked)
-    assert asked
+    assert engine.asked
+    assert [kept.transcript.call_id for kept in first if kept.transcript.again] == ["v5"]
     assert all(kept.answers for kept in first[:2])
     monkeypatch.setattr("asr.engine.open_engine", lambda _: pytest.fail("listened again"))
     assert [h.kept for h in hearing.hear(BOOK, *corpus)] == first
@@ -77,7 +80,7 @@ def test_a_folder_that_is_no_corpus_is_named(tmp_path: Path) -> None:
 
 
 def test_no_more_calls_than_asked_for(corpus: tuple[Path, Path], calls: list[object]) -> None:
-    assert len(calls) == 7
+    assert len(calls) == 8
     assert [h.call.id for h in hearing.hear(BOOK, *corpus, limit=2)] == ["v1", "v2"]
 
 
@@ -87,6 +90,7 @@ def test_no_more_calls_than_asked_for(corpus: tuple[Path, Path], calls: list[obj
         ("sound", MISHEARD, "failed", "found"),
         ("meaning", MEANT, "found", "violations"),
         ("was_it_said", ALIKE, "harmless", "accused"),
+        ("second_reading", FAR_OFF, "found", "violations"),
         ("guards", LATE, "reviewed", "accused"),
         ("context", LATE, "reviewed", "accused"),
     ],
@@ -132,7 +136,7 @@ def test_the_bench_prints_figures_and_a_table(
     result = CliRunner().invoke(phrases.app, folders)
     assert result.exit_code == 0, result.output
     figures = json.loads(result.stdout)
-    assert (figures["spoken_violations"], figures["spoken_harmless"]) == (4, 3)
+    assert (figures["spoken_violations"], figures["spoken_harmless"]) == (5, 3)
     assert (figures["recall"], figures["false_fail_rate"]) == (1.0, 0.0)
     assert figures["check_share"] == 0.05
     assert figures["without"].keys() == LEFT_OUT.keys()
