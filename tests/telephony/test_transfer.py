@@ -13,7 +13,7 @@ from calls.call import Call, Channel, EndedBy, EndReason, EventKind
 from telephony.build import find_build
 from telephony.settings import Destination
 from tests.peers.raw_peer import raw_peer
-from tests.telephony.conftest import Phone, Tap, free_ports, until
+from tests.telephony.conftest import Lateness, Phone, Tap, free_ports, until
 
 pytestmark = pytest.mark.sip
 
@@ -30,6 +30,7 @@ class Line:
     tap: Tap
     phones: Phones
     second_port: int
+    lateness: Lateness
 
     def target(self, number: str = "1002") -> str:
         """The address of a number at the tap itself."""
@@ -59,9 +60,18 @@ class Line:
         [recorded] = self.tap.recorded()
         return recorded
 
+    def whole(self, call: Call, folder: Path) -> Path:
+        """The recording of a call, as long as the call."""
+        assert call.recording is not None
+        assert call.recording.complete
+        path = folder / call.recording.path
+        about = 100 + self.lateness.worst_ms()
+        assert wav.inspect(path).duration_ms == pytest.approx(call.duration_ms, abs=about)
+        return path
+
 
 @pytest.fixture
-def line_of(tap_of: TapOf, phones: Phones) -> Callable[..., Line]:
+def line_of(tap_of: TapOf, phones: Phones, lateness: Lateness) -> Callable[..., Line]:
     def start(**changes: Any) -> Line:
         first, second = free_ports(2)
         tap = tap_of(
@@ -73,7 +83,7 @@ def line_of(tap_of: TapOf, phones: Phones) -> Callable[..., Line]:
             **changes,
         )
         tap.agent_port = first
-        return Line(tap, phones, second)
+        return Line(tap, phones, second, lateness)
 
     return start
 
@@ -98,15 +108,6 @@ def ms_of(call: Call, kind: EventKind) -> int:
     return round((at - call.answered_at).total_seconds() * 1000)
 
 
-def whole(call: Call, folder: Path) -> Path:
-    """The recording of a call, as long as the call."""
-    assert call.recording is not None
-    assert call.recording.complete
-    path = folder / call.recording.path
-    assert wav.inspect(path).duration_ms == pytest.approx(call.duration_ms, abs=100)
-    return path
-
-
 def test_an_agents_blind_transfer_goes_on_as_the_next_agents_side(
     line_of: Callable[..., Line], speech: Speech
 ) -> None:
@@ -128,7 +129,7 @@ def test_an_agents_blind_transfer_goes_on_as_the_next_agents_side(
         (AGENT, EventKind.REFER, "blind"),
         (AGENT, EventKind.REPLACED, ""),
     ]
-    path, replaced = whole(call, folder), ms_of(call, EventKind.REPLACED)
+    path, replaced = line.whole(call, folder), ms_of(call, EventKind.REPLACED)
     assert is_heard(path, 1, 0, 1200)
     assert not is_heard(path, 1, 1500, replaced)
     assert is_heard(path, 1, replaced + 200, call.duration_ms)
@@ -148,7 +149,7 @@ def test_a_callers_transfer_changes_the_callers_side(
     assert told(caller)[-1] == 200
     assert call.transfers == ()
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
-    path, replaced = whole(call, folder), ms_of(call, EventKind.REPLACED)
+    path, replaced = line.whole(call, folder), ms_of(call, EventKind.REPLACED)
     assert not is_heard(path, 0, 0, replaced)
     assert is_heard(path, 0, replaced + 200, call.duration_ms)
     assert is_heard(path, 1, replaced + 200, call.duration_ms)
@@ -169,7 +170,7 @@ def test_an_attended_transfer_takes_the_place_of_the_consultation(
     [hold] = call.holds
     assert hold.by is AGENT
     assert hold.end_ms == pytest.approx(ms_of(call, EventKind.REPLACED), abs=2)
-    assert is_heard(whole(call, folder), 1, hold.end_ms + 200, call.duration_ms)
+    assert is_heard(line.whole(call, folder), 1, hold.end_ms + 200, call.duration_ms)
 
 
 def test_a_target_that_is_busy_leaves_the_old_call_up(
@@ -188,7 +189,7 @@ def test_a_target_that_is_busy_leaves_the_old_call_up(
     assert call.transfers == ()
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
     assert happened(call, EventKind.FAILED) == [(AGENT, EventKind.FAILED, "transfer")]
-    assert is_heard(whole(call, folder), 1, 2500, call.duration_ms)
+    assert is_heard(line.whole(call, folder), 1, 2500, call.duration_ms)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,7 @@ def test_a_transferor_that_leaves_at_once_does_not_end_the_call(
     call, folder = line.record(caller, second, first)
     assert (call.ended_by, call.end_reason) == (ended_by, reason)
     assert call.transfers == (("1002",) if reaction == "answer" else ())
-    whole(call, folder)
+    line.whole(call, folder)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_a_refused_transfer_leaves_the_call_as_it_is(
     assert told(first)[-1] >= 400
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
     assert happened(call, EventKind.REFER) == []
-    whole(call, folder)
+    line.whole(call, folder)
 
 
 def test_a_transfer_that_another_address_asks_for_is_refused(line_of: Callable[..., Line]) -> None:
@@ -294,6 +295,6 @@ def test_a_consultation_through_the_tap_is_joined_too(
     assert call.transfers == ("1002",)
     assert (call.ended_by, call.end_reason) == (EndedBy.CALLER, EndReason.BYE)
     replaced = ms_of(call, EventKind.REPLACED)
-    assert is_heard(whole(call, folder), 1, replaced + 300, call.duration_ms)
+    assert is_heard(line.whole(call, folder), 1, replaced + 300, call.duration_ms)
     consultation, _ = records["1002"]
     assert happened(consultation, EventKind.REPLACED) == [(CALLER, EventKind.REPLACED, "")]
