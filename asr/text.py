@@ -8,7 +8,7 @@ from typing import Any
 
 from asr.engine import Heard, Piece
 from calls.errors import EngineError
-from calls.text import is_spoken, normalise
+from calls.text import is_spoken, normalise, spoken
 
 ARTEFACTS = (
     "谢谢观看",
@@ -45,13 +45,14 @@ def simplified(text: str) -> str:
 def is_supported(pieces: Sequence[Piece], window: Heard, length_ms: int, prompt: str) -> bool:
     """Whether the audio bears out a clip's text.
 
-    Evidence against it: the engine's own doubt, a loop, more characters than the time can hold,
-    the prompt given back, or a well-known invention that the engine is not sure of.
+    Evidence against it: the engine's own doubt of the words (its marks prove nothing), a loop, more
+    characters than the time can hold, the prompt given back, or a well-known invention that the
+    engine is not sure of.
     """
     text = normalise("".join(piece.text for piece in pieces)).text
     if not text:
         return False
-    certainty = log_probability(pieces)
+    certainty = log_probability([piece for piece in pieces if spoken(piece.text)] or pieces)
     if certainty < _HOPELESS_LOGPROB or not is_sayable(text, length_ms):
         return False
     doubtful = certainty < _WEAK_LOGPROB or window.no_speech > _NO_SPEECH

@@ -165,7 +165,7 @@ class WhisperEngine:
         tokens = self._prompt("")
         room = min(_MOST_TOKENS, _SPARE_TOKENS + _TOKENS_S * len(window) // MODEL_RATE)
         try:
-            [result] = self._whisper.model.generate(
+            [result] = self._model.generate(
                 self._encode([window], length),
                 [tokens],
                 beam_size=max(most, self._beam_size),
