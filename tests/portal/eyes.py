@@ -11,6 +11,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 FLAGS = (
     "--headless",
     "--no-sandbox",
+    # A container's shared memory may be too small for a page.
+    "--disable-dev-shm-usage",
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
