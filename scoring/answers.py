@@ -56,8 +56,8 @@ def answers_questions(facts: Facts) -> Verdict:
 
 def _asks(facts: Facts, utterance: Utterance) -> bool:
     """Whether a caller's utterance asks something; what is unclear is not taken for a question."""
-    marked = "？" in utterance.text or "?" in utterance.text
-    asks = marked or holds(facts.rules.dialogue.question, utterance.text)
+    text = utterance.text
+    asks = "？" in text or "?" in text or holds(facts.rules.dialogue.question, text)
     return asks and not facts.unclear(utterance)
 
 

@@ -62,7 +62,8 @@ class Difference:
     elsewhere: bool = False
     """Whether other code than that of now made the stored scorecard: that may be a difference."""
     scorecard: Scorecard | None
-    """The call's scorecard under the change; None once it is counted."""
+    """The call's scorecard under the change, without coaching figures, which are not compared;
+    None once it is counted."""
 
     @property
     def changed(self) -> bool:
@@ -115,9 +116,9 @@ def backtest(
                 changed = standing.changed
                 new = rescore(one.call, one.transcript, hits, rules, versions, old, changed)
             else:
-                new = replace(old, versions=versions)
+                new = replace(old, versions=versions, coaching=None)
         else:
-            new = score(one.call, one.transcript, hits, rules, versions)
+            new = score(one.call, one.transcript, hits, rules, versions, figures=False)
         before, after = _marks(old), _marks(new)
         yield Difference(
             call_id=one.call.call_id,

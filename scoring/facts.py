@@ -51,17 +51,17 @@ class Facts:
     book: RuleBook
     recorded: bool = True
 
-    @property
+    @cached_property
     def rules(self) -> RuleFile:
         """The rules file."""
         return self.book.file
 
-    @property
+    @cached_property
     def answered(self) -> bool:
         """Whether anybody picked up: what was recorded was answered."""
         return self.recorded or self.call.answered_at is not None
 
-    @property
+    @cached_property
     def end_ms(self) -> int:
         """The end of the recording, which is the BYE."""
         return self.transcript.duration_ms or self.call.duration_ms
@@ -87,7 +87,7 @@ class Facts:
             for event in self.call.events
         )
 
-    @property
+    @cached_property
     def mono(self) -> bool:
         """Whether the two sides are mixed, their roles guessed."""
         return not self.transcript.sides_apart

@@ -28,7 +28,7 @@ from scoring.rings import count_rings, three_rings
 from scoring.rules import RuleBook
 from scoring.sections import Rule
 from scoring.shirking import shirking
-from scoring.standing import COACHING, stands
+from scoring.standing import stands
 from scoring.verdict import Verdict
 
 _HEARD: Mapping[str, Callable[[Facts], Verdict]] = {
@@ -70,11 +70,14 @@ def score(
     hits: Sequence[Hit],
     rules: RuleBook,
     versions: Versions,
+    *,
+    figures: bool = True,
 ) -> Scorecard:
     """Judge one call by every rule.
 
     ``transcript`` is None for a call without a recording: the rules that need to hear it are then
-    ``na``. ``hits`` are the phrasebook's, forbidden and courtesy, on both channels.
+    ``na``. ``hits`` are the phrasebook's, forbidden and courtesy, on both channels. ``figures``:
+    whether to work out the coaching figures too.
     """
     facts = Facts(
         call=call,
@@ -85,7 +88,8 @@ def score(
     )
     found = findings(facts) if facts.recorded else ()
     items = tuple(_item(facts, name, found) for name in RULES)
-    return _card(facts, items, found, versions, coaching(facts) if facts.recorded else None)
+    told = coaching(facts) if figures and facts.recorded else None
+    return _card(facts, items, found, versions, told)
 
 
 def rescore(
@@ -97,7 +101,7 @@ def rescore(
     old: Scorecard,
     changed: frozenset[str],
 ) -> Scorecard:
-    """The same as ``score``, from a card of the same call, transcript and hits.
+    """The same as ``score`` without figures, from a card of the same call, transcript and hits.
 
     ``changed`` are the sections in which the rules of the old card differ from these: what reads
     none of them is taken from the old card.
@@ -106,8 +110,7 @@ def rescore(
     kept = {item.rule: item for item in old.items if stands(item.rule, changed)}
     found = old.findings if stands(FORBIDDEN, changed) else findings(facts)
     items = tuple(kept.get(name) or _item(facts, name, found) for name in RULES)
-    figures = old.coaching if stands(COACHING, changed) else None
-    return _card(facts, items, found, versions, figures or coaching(facts))
+    return _card(facts, items, found, versions, None)
 
 
 def _card(

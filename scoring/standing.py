@@ -12,8 +12,6 @@ from scoring.sections import RuleFile
 
 DEPARTMENTS = "departments"
 """The directory beside the rules file, named as if it were one of its sections."""
-COACHING = "coaching"
-"""The coaching figures, named as if they were a rule."""
 
 _ALL = frozenset({"line", "notes"})
 _HEARD = _ALL | {"doubt", "dialogue", "mandarin"}
@@ -32,7 +30,6 @@ READS: Mapping[str, frozenset[str]] = {
     "interruption": _HEARD | {"interruption"},
     "shirking": _HEARD | {"shirking", DEPARTMENTS},
     "flat_refusal": _HEARD | {"flat_refusal", DEPARTMENTS},
-    COACHING: frozenset({"coaching", "dialogue"}),
 }
 """The sections of the rules file that each rule reads, its own and those that it shares."""
 
@@ -69,5 +66,5 @@ def compare(in_use: RuleBook, tried: RuleBook, code: str) -> Standing:
 
 
 def stands(rule: str, changed: frozenset[str]) -> bool:
-    """Whether a rule's verdict, or the coaching figures, cannot differ for these sections."""
+    """Whether a rule's verdict cannot differ for these sections."""
     return rule in READS and READS[rule].isdisjoint(changed)

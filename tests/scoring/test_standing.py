@@ -10,13 +10,12 @@ import pytest
 from calls.hit import Status
 from calls.scorecard import Scorecard
 from scoring.backtest import Stored, backtest
-from scoring.coaching import coaching
 from scoring.facts import Facts
 from scoring.judge import RULES, _item, rescore, score
 from scoring.phrases import findings
 from scoring.rules import RuleBook
 from scoring.sections import RuleFile, Section
-from scoring.standing import COACHING, DEPARTMENTS, READS, compare, stands
+from scoring.standing import DEPARTMENTS, READS, compare, stands
 from scoring.words import Words
 from tests.scoring.chance import chance_call
 from tests.scoring.scripted import VERSIONS
@@ -75,7 +74,7 @@ def changes(book: RuleBook) -> Iterator[tuple[str, RuleBook]]:
 
 def test_the_calls_meet_every_rule_in_every_state(stored: list[Stored]) -> None:
     met = {(item.rule, item.status) for one in stored for item in one.scorecard.items}
-    assert {rule for rule, _ in met} == set(RULES) == set(READS) - {COACHING}
+    assert {rule for rule, _ in met} == set(RULES) == set(READS)
     for rule in set(RULES) - {"mandarin", "interruption"}:
         assert (rule, Status.FAIL) in met, rule
 
@@ -126,7 +125,7 @@ def test_what_another_file_or_other_code_judged_is_judged_whole(
         ),
     )
     (made,) = backtest([foreign], book, None, compare(book, book, CODE))
-    assert made.scorecard == one.scorecard
+    assert made.scorecard == replace(one.scorecard, coaching=None)
     assert made.elsewhere == ("code" in apart)
 
 
@@ -161,10 +160,7 @@ def test_a_rule_reads_no_section_but_those_it_is_said_to(
     for one in stored:
         assert one.transcript is not None
         facts = Facts(call=one.call, transcript=one.transcript, hits=one.hits, book=watched)
-        if rule == COACHING:
-            coaching(facts)
-        else:
-            _item(facts, rule, findings(facts) if rule == "forbidden_phrase" else ())
+        _item(facts, rule, findings(facts) if rule == "forbidden_phrase" else ())
     assert asked <= READS[rule]
     assert stands(rule, frozenset())
     assert not stands(rule, frozenset(asked))
