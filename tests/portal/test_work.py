@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 from portal.access import Role
 from portal.accounts import Accounts
 from portal.settings import PortalSettings
-from tests.peers.hotline import PASSWORD
+from tests.peers.hotline import NOW, PASSWORD
 from tests.portal.conftest import Client, Clocks
 from tests.portal.test_access import bearer, token_for
 from warehouse.pdf import Section, document
@@ -74,7 +74,7 @@ def test_what_is_skipped_waits_for_another_reviewer_and_for_tomorrow(
     qa = visit("qachen")
     assert qa.submit("/queue", **VETO, decision="skip") == 303
     assert 'data-call="call-00"' not in qa.get("/queue").text
-    Accounts(warehouse).add(
+    Accounts(warehouse, clock=lambda: NOW).add(
         "qatwo", "二审", frozenset({Role.QA}), password=PASSWORD, must_change=False
     )
     assert 'data-call="call-00"' in visit("qatwo").get("/queue").text
@@ -118,7 +118,7 @@ def test_a_decision_that_makes_no_sense_is_refused(
 
 
 def test_nobody_reviews_or_decides_on_their_own_call(visit: Visit, warehouse: Warehouse) -> None:
-    Accounts(warehouse).add(
+    Accounts(warehouse, clock=lambda: NOW).add(
         "both",
         "兼职",
         frozenset({Role.AGENT, Role.QA}),
@@ -179,7 +179,7 @@ def test_after_an_appeal_only_a_decision_by_somebody_else_changes_the_score(
     own = qa.post("/appeals/1", data={"csrf": qa.token(), "verdict": "reject", "answer": "确有"})
     assert (own.status_code, "请由其他人裁定" in own.text) == (403, True)
     assert score_of(warehouse, "call-00")[1] == 0.0
-    Accounts(warehouse).add(
+    Accounts(warehouse, clock=lambda: NOW).add(
         "qatwo", "二审", frozenset({Role.QA}), password=PASSWORD, must_change=False
     )
     form = {"verdict": "uphold", "status": "pass", "answer": "成立"}
