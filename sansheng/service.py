@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from calls.errors import HandoverError, RecordingError, WarehouseError
+from calls.errors import WarehouseError
 from calls.handover import Spool, Stage
 from phrasebook import book as phrasebook_file
 from portal.accounts import first_run
@@ -35,6 +35,8 @@ from warehouse.store import Warehouse
 log = structlog.get_logger()
 
 _LOOK_S = 0.2
+_TOGETHER = 2_000
+"""Calls that the warehouse is given at a time: it takes them in several transactions."""
 _RETRY_S = 5
 """Wait before a warehouse that could not write is tried again."""
 _DAY_S = 86_400
@@ -130,25 +132,29 @@ class Service:
             self._shut_down()
 
     def ingest(self) -> int:
-        """Take every analysed call into the warehouse; returns how many.
+        """Take every analysed call into the warehouse, many at once; returns how many.
 
         A broken folder is set aside; a warehouse that cannot write leaves the calls where they
-        are, for the next round.
+        are, for the next round. Folders need no lock here: whoever owns the warehouse's file is
+        the only one that takes from this stage.
         """
         done = 0
-        for folder in self.spool.claimed(Stage.ANALYSED):
+        waiting = self.spool.waiting(Stage.ANALYSED)
+        for at in range(0, len(waiting), _TOGETHER):
+            folders = waiting[at : at + _TOGETHER]
             try:
-                self.warehouse.ingest(folder, self.settings.archive_dir)
-            except (HandoverError, RecordingError) as error:
-                log.error("set aside", call_id=folder.name, error=error.message)
-                self.spool.fail(folder, error)
-                continue
+                outcomes = self.warehouse.ingest_many(folders, self.settings.archive_dir)
             except WarehouseError as error:
-                log.error("not ingested, will try again", call_id=folder.name, error=str(error))
+                log.error("not ingested, will try again", calls=len(folders), error=str(error))
                 self._stop.wait(_RETRY_S)
                 break
-            done += 1
-            log.info("ingested", call_id=folder.name)
+            for outcome in outcomes:
+                if outcome.error is None:
+                    done += 1
+                    log.info("ingested", call_id=outcome.folder.name)
+                else:
+                    log.error("set aside", call_id=outcome.folder.name, error=outcome.error.message)
+                    self.spool.fail(outcome.folder, outcome.error)
         return done
 
     def _tell_warnings(self) -> None:

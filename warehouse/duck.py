@@ -16,6 +16,7 @@ import duckdb
 import msgspec
 
 from calls.errors import WarehouseError
+from warehouse.arrow import Rows
 
 Params = Mapping[str, object]
 _HOLDER = re.compile(r"\(PID (\d+)\)")
@@ -24,7 +25,9 @@ _LOG = "64MB"
 """Size of the log from which its rows are worked into the file: at less, a bulk of calls writes the
 same blocks again and again; at more, the start after a kill takes longer."""
 _MANY = 100
-"""Rows from which a JSON text a column is the cheaper way."""
+"""Rows from which Arrow columns are the cheaper way."""
+_PASSED = "passed_rows"
+"""What such rows are called while they are handed over."""
 _UNWRITTEN = "Could not write file"
 _READS = frozenset(
     {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.RELATION}
@@ -53,8 +56,8 @@ class Cursor:
     def insert(self, table: str, rows: Sequence[Sequence[object]]) -> None:
         """Add whole rows to a table, in the order of its columns.
 
-        They travel as one JSON text, a hundred times the speed of a statement a row; many as one a
-        column, half the work again, though each parameter costs as much as a hundred values. A
+        They travel as one JSON text, a hundred times the speed of a statement a row; many as Arrow
+        columns, half the work again, though handing those over costs as much as a hundred rows. A
         column whose name ends in ``_json`` takes a ``msgspec.Raw``, which is not quoted again on
         the way.
         """
@@ -64,13 +67,13 @@ class Cursor:
         if form is None:
             form = self._forms[table] = self._form(table)
         if len(rows) < _MANY:
-            body = [dict(zip(form.names, row, strict=True)) for row in rows]
+            body = [dict(zip(form.kinds, row, strict=True)) for row in rows]
             self.execute(form.few, {"rows": msgspec.json.encode(body).decode()})
             return
-        columns = zip(form.names, zip(*rows, strict=True), strict=True)
-        self.execute(
-            form.many, {name: msgspec.json.encode(values).decode() for name, values in columns}
-        )
+        with _translated():
+            # Stays until the cursor goes, or the next ones take its place.
+            self._raw.register(_PASSED, Rows(form.kinds, rows))
+            self._raw.execute(form.many)
 
     def _form(self, table: str) -> "_Form":
         self.execute(
@@ -78,19 +81,14 @@ class Cursor:
             " WHERE table_name = $table ORDER BY column_index",
             {"table": table},
         )
-        kinds = {
-            str(name): "JSON" if str(name).endswith("_json") else str(kind)
-            for name, kind in self.fetchall()
-        }
-        shape = msgspec.json.encode([kinds]).decode()
-        values = [
-            f"unnest(from_json_strict(${name}, '[\"{kind}\"]'))" for name, kind in kinds.items()
-        ]
+        kinds = {str(name): str(kind) for name, kind in self.fetchall()}
+        shape = {name: "JSON" if name.endswith("_json") else kind for name, kind in kinds.items()}
+        told = msgspec.json.encode([shape]).decode()
         return _Form(
-            names=tuple(kinds),
-            few=f"INSERT INTO {table} BY NAME SELECT unnest(from_json_strict($rows, '{shape}'),"
+            kinds=kinds,
+            few=f"INSERT INTO {table} BY NAME SELECT unnest(from_json_strict($rows, '{told}'),"
             " recursive := true)",
-            many=f"INSERT INTO {table} ({', '.join(kinds)}) SELECT {', '.join(values)}",
+            many=f"INSERT INTO {table} ({', '.join(kinds)}) SELECT * FROM {_PASSED}",
         )
 
     def fetchall(self) -> list[tuple[Any, ...]]:
@@ -117,11 +115,12 @@ class Cursor:
 class _Form:
     """How rows go into a table."""
 
-    names: tuple[str, ...]
+    kinds: dict[str, str]
+    """The SQL type of each column, by its name."""
     few: str
     """The rows as one JSON text."""
     many: str
-    """Each column as a JSON text."""
+    """The rows as Arrow columns."""
 
 
 class Database:
@@ -202,6 +201,8 @@ def _translated(path: Path | None = None) -> Iterator[None]:
         yield
     except duckdb.ConstraintException as error:
         raise WarehouseError("a row is there twice or lacks a value") from error
+    except OverflowError as error:
+        raise WarehouseError("a number is too large for its column") from error
     except duckdb.InterruptException as error:
         raise WarehouseError("the query was cut off", remedy="ask for less") from error
     except duckdb.IOException as error:

@@ -29,6 +29,8 @@ _AT_ONCE = 250
 """Calls whose rows go to the database as one text: bounds the memory."""
 _HANDFUL = 25
 """Folders that a thread takes at a time."""
+_LONGEST_MS = 2**31 - 1
+"""What the columns of times hold."""
 _HANDS = 4
 """Threads that open and remove folders: both mostly wait for the disk."""
 
@@ -157,6 +159,11 @@ def _open(archive: Path, kept: str, folder: Path) -> _Opened:
         transcript = read_record(path, Transcript) if path.exists() else None
     except HandoverError as error:
         return error
+    if _latest(call, analysis, transcript) > _LONGEST_MS:
+        return HandoverError(
+            f"{folder.name} has a time of more than 24 days after its start",
+            remedy="have it written again by the tool that made it",
+        )
     source = folder / call.recording.path if call.recording else None
     place = ""
     if source is not None:
@@ -175,6 +182,17 @@ def _open(archive: Path, kept: str, folder: Path) -> _Opened:
             now=datetime.now(UTC),
         ),
     )
+
+
+def _latest(call: Call, analysis: Analysis, transcript: Transcript | None) -> int:
+    """The largest time in a call, in ms from its start."""
+    card, length = analysis.scorecard, call.recording.duration_ms if call.recording else None
+    found = [card.ring_ms or 0, card.rings or 0, length or 0]
+    found += (ms for f in card.findings for ms in (f.start_ms, f.end_ms))
+    if transcript:
+        found.append(transcript.duration_ms)
+        found += (ms for u in transcript.utterances for ms in (u.start_ms, u.end_ms))
+    return max(found)
 
 
 def _archive(parcel: _Parcel) -> RecordingError | None:

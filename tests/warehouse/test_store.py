@@ -14,6 +14,7 @@ from calls.codec import write_record
 from calls.errors import HandoverError, RecordingError, WarehouseError
 from calls.handover import ANALYSIS_FILE, RECORDING_FILE, Spool
 from tests.peers.hotline import hand_over, scorecard, stories
+from warehouse.duck import Cursor
 from warehouse.store import Warehouse, migrate, migrations
 
 
@@ -178,3 +179,13 @@ def test_rows_go_in_as_they_are_few_or_many(tmp_path: Path, many: int) -> None:
         found = cursor.execute("SELECT * FROM things ORDER BY rowid").fetchall()
     warehouse.close()
     assert found == [(*row[:5], bytes(record).decode()) for row in rows]
+
+
+@pytest.mark.parametrize("many", [1, 500])
+def test_a_number_that_no_column_holds_is_told(warehouse: Warehouse, many: int) -> None:
+    def write(cursor: Cursor) -> None:
+        cursor.execute("CREATE TABLE things (n INTEGER)")
+        cursor.insert("things", [(2**31,)] * many)
+
+    with pytest.raises(WarehouseError):
+        warehouse.write(write)
