@@ -163,6 +163,14 @@ def _sentence(random: Random) -> str:
     return f"{first}，{second}。"
 
 
+@lru_cache(maxsize=1)
+def _phrasebook() -> str:
+    """The version of the delivered phrasebook, as if it had found nothing in the calls."""
+    from phrasebook import book
+
+    return book.load().version
+
+
 def whole_call(root: Path, place: int) -> Path:
     """Hand over call number ``place`` with recording and transcript; returns its folder."""
     from calls import wav
@@ -209,7 +217,7 @@ def whole_call(root: Path, place: int) -> Path:
         ring_ms=5000,
         rings=2,
         items=items,
-        versions=Versions(rules="1", phrasebook="1"),
+        versions=Versions(rules="1", phrasebook=_phrasebook()),
     )
     write_record(folder / CALL_FILE, call)
     write_record(

@@ -2,21 +2,27 @@
 
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from sansheng.backtest import Change
 
 app = typer.Typer()
 
 _DAYS = 365
 _MONTH = 30
 _WORD = "社保，卡"
+_PHRASE = "少跟我在这儿啰嗦"
 _WARM = 3
 """Warm runs of each figure; the middle one counts."""
 _WHOLE = 1000
@@ -63,7 +69,7 @@ def warehouse(
         console.print("ingest")
         figures |= _ingest(path, root)
         console.print("back-test")
-        figures |= _backtest(path, stored)
+        figures |= _backtest(path, stored, root)
     typer.echo(json.dumps(figures))
 
 
@@ -179,9 +185,9 @@ def _ingest(path: Path, root: Path) -> dict[str, float]:
     }
 
 
-def _backtest(path: Path, stored: int) -> dict[str, float]:
-    """The rules in use tried on stored calls, by the clock and by the processors' time."""
-    from sansheng.backtest import Change, pages, run
+def _backtest(path: Path, stored: int, root: Path) -> dict[str, float]:
+    """The rules in use, then one phrase more, tried on stored calls."""
+    from sansheng.backtest import Change
     from sansheng.bench.synthetic import repeat_records
     from scoring.rules import RULES_FILE
     from warehouse.store import Warehouse
@@ -189,14 +195,35 @@ def _backtest(path: Path, stored: int) -> dict[str, float]:
     store = Warehouse.open(path)
     store.write(lambda cursor: repeat_records(cursor, stored - _WHOLE - _SINGLES))
     store.close()
-    change = Change(rules=RULES_FILE, phrases=None, phrases_in_use=None)
+    rules = Change(rules=RULES_FILE, phrases=None, phrases_in_use=None)
+    phrase = Change(rules=None, phrases=_one_phrase_more(root), phrases_in_use=None)
+    return _tried(path, rules, "backtest") | _tried(path, phrase, "backtest_phrase")
+
+
+def _tried(path: Path, change: "Change", name: str) -> dict[str, float]:
+    """A change tried by two processes, by the clock and by the processors' time."""
+    from sansheng.backtest import pages, run
+
     began, used = time.perf_counter(), sum(os.times()[:4])
     scored = sum(outcome.summary.calls for outcome in run(pages(path, None), change, 2))
     return {
-        "backtest_calls": scored,
-        "backtest_calls_per_s": round(scored / (time.perf_counter() - began), 1),
-        "backtest_cpu_ms": round((sum(os.times()[:4]) - used) * 1000 / scored, 3),
+        f"{name}_calls": scored,
+        f"{name}_calls_per_s": round(scored / (time.perf_counter() - began), 1),
+        f"{name}_cpu_ms": round((sum(os.times()[:4]) - used) * 1000 / scored, 3),
     }
+
+
+def _one_phrase_more(root: Path) -> Path:
+    """A copy of the delivered phrasebook with a family of one phrase."""
+    folder = root / "phrases"
+    with resources.as_file(resources.files("phrasebook") / "data") as delivered:
+        shutil.copytree(delivered, folder)
+    (folder / "bench.toml").write_text(
+        'kind = "forbidden"\n[[family]]\nid = "Z_bench"\nname = "试"\n'
+        f'[[family.phrase]]\nid = "Z_bench_1"\ntext = "{_PHRASE}"\n',
+        encoding="utf-8",
+    )
+    return folder
 
 
 def _timed(work: Callable[[], object]) -> float:
