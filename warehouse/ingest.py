@@ -25,7 +25,7 @@ from calls.speech import Transcript
 from warehouse.duck import Cursor, Database
 from warehouse.rows import CallRows, call_rows, insert
 
-_AT_ONCE = 250
+_AT_ONCE = 500
 """Calls whose rows go to the database as one text: bounds the memory."""
 _HANDFUL = 25
 """Folders that a thread takes at a time."""
