@@ -103,6 +103,18 @@ def test_a_new_seed_phrase_is_asked_of_speech_without_words(book: Phrasebook) ->
     assert apart.reach(call, ()).families == frozenset({seed.family})
 
 
+def test_a_new_short_phrase_is_asked_of_short_speech_that_is_far_off(book: Phrasebook) -> None:
+    said = Utterance(channel=Channel.AGENT, start_ms=3000, end_ms=3600, text="甭说")
+    call = Transcript(call_id="c1", duration_ms=9000, utterances=(said,))
+    short = like(book, Kind.FORBIDDEN, "甭问", whole=True)
+    bare = replace(book, phrases=tuple(book.of(Kind.COURTESY)), version="bare")
+    apart = compare(bare, with_phrases(bare, short))
+    assert apart is not None
+    families = apart.reach(call, ()).families
+    assert families is not None
+    assert short.family in families
+
+
 def test_thresholds_matter_where_the_audio_was_asked(
     book: Phrasebook, heard: list[Transcript]
 ) -> None:
