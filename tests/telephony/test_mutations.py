@@ -151,8 +151,8 @@ def test_ten_thousand_broken_invites_harm_no_call_and_leave_nothing(
     peer.close()
     assert tap.supervisor.pids() == pids
     assert memory[MUTANTS] < memory[SETTLED] + GROWTH_MB
-    # Some were refused for their form, and some went on to ring an agent or to be recorded. How many
-    # get so far on the wheel depends on how evenly a busy machine lets them come.
+    # Some were refused for their form, and some went on to ring an agent or to be recorded. How
+    # many get so far on the wheel depends on how evenly a busy machine lets them come.
     assert peer.heard["400"] > 0
     assert peer.heard["200"] > 0
     found = the_real_call(tap)
