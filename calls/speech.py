@@ -71,7 +71,7 @@ class Transcript:
     engine: str = ""
     """Name and version of the engine's code, e.g. ``faster-whisper 1.2.1``."""
     model: str = ""
-    """Name and hash prefix of the weights, e.g. ``whisper-base d01c3014``."""
+    """Name and hash prefix of the weights, e.g. ``whisper-base-zh d01c3014``."""
     sides_apart: bool = True
     """False for a mono mix, whose roles are guessed: overlap rules are then ``na``."""
 

@@ -45,6 +45,11 @@ _LONGEST: Final = 200
 _DOUBTFUL: Final = (0.05, 0.95)
 """Probability by the pieces alone within which the embedding is asked; ``--evaluate`` shows what
 the gate costs."""
+_SHORT: Final = 8
+_SHORTEST: Final = 4
+_DOUBT: Final = 0.8
+"""Syllables from which a sentence says what it means, to which its doubt grows, and that in
+log-odds; chosen by leaving hands out."""
 _QUESTION: Final = ("吗", "呢", "么", "谁", "哪", "怎么", "什么", "多少", "能不能", "行不行", "几")
 
 
@@ -149,23 +154,33 @@ def is_doubtful(by_pieces: float) -> bool:
     return _DOUBTFUL[0] <= by_pieces <= _DOUBTFUL[1]
 
 
+def doubt(text: str) -> float:
+    """What is taken off the log-odds of a short sentence.
+
+    A few syllables say little of what was meant: 都行 answers a question, or sends a citizen away.
+    """
+    missing = (_SHORT - len(normalise(text).text)) / (_SHORT - _SHORTEST)
+    return _DOUBT * min(1.0, max(0.0, missing))
+
+
 @lru_cache(maxsize=4096)
 def _likelihood(text: str, previous: str) -> float:
     weights = _weights()
     assert weights is not None
     alone = _by_pieces(weights, *_weighed(weights, text, previous))
-    if not is_doubtful(_probability(alone)) or (vector := embed(text)) is None:
-        return _probability(alone)
+    less = doubt(text)
+    if not is_doubtful(_probability(alone - less)) or (vector := embed(text)) is None:
+        return _probability(alone - less)
     units = np.maximum(vector @ weights.hidden + weights.hidden_bias, 0)
     net = float(np.clip(units @ weights.output + weights.output_bias, -UTMOST, UTMOST))
-    return _probability((1 - weights.share) * alone + weights.share * net)
+    return _probability((1 - weights.share) * alone + weights.share * net - less)
 
 
 @lru_cache(maxsize=4096)
 def _likelihood_heard(text: str) -> float:
     weights = _weights()
     assert weights is not None
-    return _probability(_by_pieces(weights, *_weighed(weights, text, "")))
+    return _probability(_by_pieces(weights, *_weighed(weights, text, "")) - doubt(text))
 
 
 def _weighed(weights: Weights, text: str, previous: str) -> tuple[NDArray[np.int64], Floats]:

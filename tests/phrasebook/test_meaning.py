@@ -19,6 +19,11 @@ BEFORE = (("agent", "您好"), ("caller", "水管坏了"))
 HELPING = "您反映的路灯问题由城管委负责，我现在给您派单"
 
 
+def clear() -> None:
+    meaning._likelihood.cache_clear()
+    meaning._likelihood_heard.cache_clear()
+
+
 def test_a_model_is_delivered() -> None:
     assert meaning.version().startswith("meaning-")
 
@@ -168,3 +173,17 @@ def test_meaning_never_silences_listed_words(
     monkeypatch.setattr(meaning, "likelihood", lambda text, previous="": 0.0)
     hits = check_text(book, Channel.AGENT, "放屁虫属于病媒生物，我帮您转疾控")
     assert {(h.candidate.by, h.status) for h in hits} == {("text", Status.REVIEW)}
+
+
+@pytest.mark.parametrize("judge", [meaning.likelihood, meaning.likelihood_heard])
+def test_a_few_syllables_weigh_less_than_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, judge: Callable[[str], float]
+) -> None:
+    monkeypatch.setattr(meaning, "_embedder", lambda: None)
+    monkeypatch.setattr(meaning, "_by_pieces", lambda *_: 0.0)
+    clear()
+    one, six, eight, long = map(
+        judge, ("行", "这个都行的", "这个怎么办都可以", "这个您怎么办都可以的呀")
+    )
+    clear()
+    assert one < six < eight == long == 0.5
