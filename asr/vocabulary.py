@@ -133,11 +133,16 @@ class NarrowModel:
         ]
 
     def align(
-        self, encoded: Any, start: list[int], texts: list[list[int]], frames: list[int]
+        self,
+        encoded: Any,
+        start: list[int],
+        texts: list[list[int]],
+        frames: list[int],
+        **options: Any,
     ) -> Any:
         """Times and probabilities of texts of kept tokens, one of each for each token."""
         inside = [self._cut.inside(text) for text in texts]
-        return self._model.align(encoded, self._cut.inside(start), inside, frames)
+        return self._model.align(encoded, self._cut.inside(start), inside, frames, **options)
 
     def detect_language(self, encoded: Any) -> Any:
         """The languages and their probabilities, likeliest first."""

@@ -148,6 +148,7 @@ class WhisperEngine:
                     self._tokenizer.sot_sequence,
                     [before + phrase + after for before, phrase, after in parts],
                     [_frames(window)] * len(batch),
+                    median_filter_width=1,  # for times, which nobody asks for here
                 )
             except RuntimeError as error:
                 raise _translated(error) from error
