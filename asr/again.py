@@ -14,8 +14,8 @@ from asr.lanes import in_lanes
 from asr.text import is_sayable, simplified
 from asr.windows import pack, render, widen
 from calls.call import Channel
-from calls.speech import Again, SpeechSpan, Transcript
-from calls.text import normalise
+from calls.speech import Again, SpeechSpan, Transcript, stretch
+from calls.text import is_han, normalise
 
 _TEXTS = 5
 _LEAST_CHINESE = 0.6
@@ -33,8 +33,8 @@ def read_again(
 
     Unchanged where the engine cannot tell. Errors: RecordingError, EngineError.
     """
-    known = {(again.channel, again.start_ms, again.end_ms) for again in transcript.again}
-    new = [span for span in spans if (span.channel, span.start_ms, span.end_ms) not in known]
+    known = set(map(stretch, transcript.again))
+    new = [span for span in spans if stretch(span) not in known]
     if not new or not engine.can_score:
         return transcript
     wide = dict(
@@ -59,5 +59,5 @@ def read_again(
 
 def _is_readable(text: str, length_ms: int) -> bool:
     plain = normalise(text).text
-    chinese = sum("\u4e00" <= character <= "\u9fff" for character in plain)
+    chinese = sum(map(is_han, plain))
     return is_sayable(plain, length_ms) and chinese >= _LEAST_CHINESE * len(plain)

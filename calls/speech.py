@@ -1,6 +1,7 @@
 """What the ears heard: words, utterances and the stretches of speech on each side."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from calls.call import Channel, Ms
 
@@ -56,6 +57,14 @@ class Again:
     end_ms: Ms
     texts: tuple[str, ...]
     """The likeliest first; empty where nothing readable came."""
+
+
+Stretch: TypeAlias = tuple[Channel, Ms, Ms]
+
+
+def stretch(said: Utterance | SpeechSpan | Again) -> Stretch:
+    """Where something was said, for comparing utterances, speech and second readings."""
+    return said.channel, said.start_ms, said.end_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

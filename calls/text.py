@@ -5,9 +5,11 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_PLAIN = re.compile(r"[\u4e00-\u9fffa-z0-9，。？！；：、,.?!;:\s]*")
+MARKS = r"，。？！；：、,.?!;:\s"
+"""The marks and spaces that a recogniser sets, for a character class of a pattern."""
+_PLAIN = re.compile(rf"[\u4e00-\u9fffa-z0-9{MARKS}]*")
 """Almost all that a recogniser writes: nothing in it is folded, and only its marks are dropped."""
-_MARKS = re.compile(r"[，。？！；：、,.?!;:\s]+")
+_MARKS = re.compile(f"[{MARKS}]+")
 
 
 @dataclass(frozen=True, slots=True)

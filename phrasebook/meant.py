@@ -6,17 +6,13 @@ stands around it, and on the whole of its likely texts.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from calls.call import Channel
 from calls.hit import Candidate, Kind
-from calls.speech import Again, SpeechSpan, Utterance
+from calls.speech import Again, Stretch, Utterance, stretch
 from calls.text import normalise
 from phrasebook import meaning
 from phrasebook.book import Phrasebook
 from phrasebook.context import passage_of
-
-Stretch: TypeAlias = tuple[Channel, int, int]
 
 _MANDARIN = "zh"
 _SURELY = 0.8
@@ -42,11 +38,6 @@ class Ways:
                 break
             lowest = min(lowest, meaning.likelihood_heard(other) or 0.0)
         return lowest if lowest >= least and told else None
-
-
-def stretch(spoken: Utterance | SpeechSpan | Again) -> Stretch:
-    """Where something was said, for comparing utterances, speech and second readings."""
-    return spoken.channel, spoken.start_ms, spoken.end_ms
 
 
 def ways_of(

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from calls.call import Channel
 from calls.hit import Candidate, Hit, Kind
-from calls.speech import SpeechSpan, Transcript, Utterance
+from calls.speech import SpeechSpan, Transcript, Utterance, stretch
 from phrasebook import meaning as meaning_model
 from phrasebook import verdict
 from phrasebook.book import Phrase, Phrasebook
@@ -31,7 +31,6 @@ from phrasebook.meant import (
     Ways,
     heard_so,
     is_foreign,
-    stretch,
     ways_of,
     wordless_so,
     written_so,

@@ -10,6 +10,8 @@ from typing import Final
 
 from pypinyin import Style, lazy_pinyin
 
+from calls.text import MARKS
+
 SYMBOLS: Final = 3
 """Symbols a syllable in ``spell``: initial, vowel, coda."""
 
@@ -42,7 +44,7 @@ _FOLDED: Final = {
     "俺": "我",
     "祢": "你",
 }
-_PAUSE: Final = "[，。？！；：、,.?!;:\\s]*"
+_PAUSE: Final = f"[{MARKS}]*"
 _FIRST_CODE: Final = 0xE000
 """Codes of syllables lie in Unicode's private use area, away from every spoken character."""
 

@@ -144,12 +144,13 @@ class Span:
             self.socket,
         )
         people: dict[str, dict[str, str]] = {}
-        for _, whole, call_id, rule, status, _ in sorted(found, key=itemgetter(0)):
+        found.sort(key=itemgetter(0))
+        for _, whole, call_id, rule, status, _ in found:
             if not whole:
                 people.setdefault(call_id, {})[rule] = status
         return [
             Row(call, analysis, transcript, people.get(call_id, {}))
-            for _, whole, call_id, call, analysis, transcript in sorted(found, key=itemgetter(0))
+            for _, whole, call_id, call, analysis, transcript in found
             if whole
         ]
 

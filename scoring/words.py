@@ -12,9 +12,9 @@ from functools import cached_property, lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from calls.text import MappedText, normalise, spoken
+from calls.text import MARKS, MappedText, normalise, spoken
 
-_CLAUSE_END = re.compile(r"[，。？！；：、,.?!;:\s]+")
+_CLAUSE_END = re.compile(f"[{MARKS}]+")
 
 
 class Words(BaseModel):

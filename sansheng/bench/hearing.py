@@ -18,9 +18,8 @@ import msgspec
 from calls.call import Channel
 from calls.errors import EngineError, SettingsError
 from calls.hit import Candidate, Reading
-from calls.speech import SpeechSpan, Transcript
+from calls.speech import SpeechSpan, Transcript, stretch
 from phrasebook.book import Phrasebook
-from phrasebook.meant import stretch
 from phrasebook.search import doubtful, search
 
 if TYPE_CHECKING:
